@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# vhost-xdp: the module, the XDP programs, the tool, and what shows that they work.
+#
+# Words to set on the command line:
+#   KVER=6.12.x+deb1y-amd64   kernel to build for and to boot (the newest 6.12 with headers)
+#   PREFIX=/usr/local         where `install` puts the tool and its man page
+#   DESTDIR=                  root of the installation, for packagers
+#   T=PATTERN                 `check` runs only the tests whose path matches
+#   DEMO=keep                 `demo` leaves a shell in its VM, the guest still running
+#   V=1                       show the commands
+#   W=                        warnings without -Werror (the default is errors)
+
+PREFIX	?= /usr/local
+W	?= e
+DEPS	:= selftests/setup/deps.sh
+# Late, because `make deps` may be what installs the kernel.
+KVER	?= $(shell $(DEPS) --kernel)
+MODDIR	 = $(DESTDIR)/lib/modules/$(KVER)/extra
+SBINDIR	 = $(DESTDIR)$(PREFIX)/sbin
+MAN8DIR	 = $(DESTDIR)$(PREFIX)/share/man/man8
+COMPDIR	 = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+export V W
+MAKEFLAGS += --no-print-directory
+
+.PHONY: all help deps kmod bpf user tests man check check-host check-vm demo install uninstall clean
+.DEFAULT_GOAL := all
+
+all: kmod bpf user			## the module, the XDP programs and the tool (the default)
+
+help:					## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='	' read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
+	@sed -n '/^# Words/,/^$$/s/^# \{0,1\}/  /p' $(firstword $(MAKEFILE_LIST))
+
+deps:					## install what building and testing need (Debian 12 or 13, root)
+	@$(DEPS)
+
+kmod:					## kmod/vhost_xdp.ko, for kernel KVER
+	@$(MAKE) -C kmod KVER=$(KVER)
+
+bpf:					## the XDP programs and their skeletons
+	@$(MAKE) -C bpf KVER=$(KVER)
+
+user: bpf				## user/vhost-xdp, the tool
+	@$(MAKE) -C user KVER=$(KVER)
+
+tests: all				## the test programs and the guest of the VM tests
+	@for m in $(wildcard selftests/*/Makefile); do \
+		$(MAKE) -C $${m%/Makefile} KVER=$(KVER) || exit 1; done
+	@selftests/vm/guest-build $(KVER)
+
+man:					## docs/vhost-xdp.8 from its Markdown
+	@$(MAKE) -C user man
+
+check: deps				## everything: install, build with -Werror, run all tests (KTAP)
+	@$(MAKE) all tests
+	@selftests/run $(T)
+
+check-host: all tests			## only the tests that need no VM
+	@selftests/run --host-only $(T)
+
+check-vm: all tests			## only the tests that run in the VM
+	@selftests/run --vm-only $(T)
+
+demo: deps				## the main job, end to end, in a VM: a guest on the wire
+	@$(MAKE) all
+	@DEMO=$(DEMO) KVER=$(KVER) selftests/demo/demo
+
+install: all man			## module, tool and man page below DESTDIR and PREFIX
+	install -D -m 644 kmod/vhost_xdp.ko $(MODDIR)/vhost_xdp.ko
+	$(if $(DESTDIR),,depmod $(KVER))
+	install -D -m 755 user/vhost-xdp $(SBINDIR)/vhost-xdp
+	install -D -m 644 docs/vhost-xdp.8 $(MAN8DIR)/vhost-xdp.8
+
+uninstall:				## take out again what install put there
+	rm -f $(MODDIR)/vhost_xdp.ko $(SBINDIR)/vhost-xdp $(MAN8DIR)/vhost-xdp.8
+	$(if $(DESTDIR),,depmod $(KVER))
+
+clean:					## what was built
+	@for d in kmod bpf user $(wildcard selftests/*/Makefile); do \
+		d=$${d%/Makefile}; [ ! -e $$d/Makefile ] || $(MAKE) -C $$d clean KVER=$(KVER); done
+	@rm -rf build
