@@ -47,6 +47,10 @@ struct vxdp_port {
 
 /* Drop what the guest sends from a (VLAN, MAC) that is not its own. */
 #define VXDP_PORT_SPOOF_CHECK	(1U << 0)
+/* The uplink hears all multicast because this port made it; for the loader. */
+#define VXDP_PORT_ALLMULTI	(1U << 1)
+/* Half made or half taken down; the next run of the loader removes the rest. */
+#define VXDP_PORT_UNFINISHED	(1U << 2)
 
 /* Map "vxdp_counters", per-CPU hash by VHOST_XDP_A_ID: what the programs did. */
 struct vxdp_counters {
