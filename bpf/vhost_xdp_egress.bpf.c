@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vhost_xdp_egress - on each frame a guest sends: may it, and where to.
+ *
+ * The module runs this with struct vhost_xdp_meta in front of the frame. It
+ * polices the source (MAC and VLAN), hands frames between the ports of one VLAN
+ * and pushes the port's VLAN tag on what leaves by the uplink.
+ *
+ * A port with a VLAN is an access port: the guest sees untagged frames, and a
+ * tag of its own would put it into a VLAN behind ours, so tagged frames are
+ * dropped. A port without a VLAN owns the untagged traffic only; with the spoof
+ * check off it is trusted with tags, which then go to the uplink as they are.
+ */
+#include "vhost_xdp.bpf.h"
+
+char _license[] SEC("license") = "GPL";
+
+/* One frame on its way; on the stack of the program. */
+struct frame {
+	struct xdp_md *ctx;
+	const struct ethhdr *eth;
+	const struct vxdp_port *port;
+	__u32 id;			/* of the sender */
+	bool to_host;			/* VHOST_XDP_META_TO_HOST */
+};
+
+static __always_inline struct vxdp_fdb_entry *
+fdb_find(const struct vxdp_port *port, const __u8 *mac)
+{
+	struct vxdp_fdb_key key = {
+		.ifindex = port->ifindex,
+		.vlan = port->vlan,
+	};
+
+	__builtin_memcpy(key.mac, mac, ETH_ALEN);
+	return bpf_map_lookup_elem(&vxdp_fdb, &key);
+}
+
+static __always_inline bool owns_source(const struct frame *f)
+{
+	struct vxdp_fdb_entry *from = fdb_find(f->port, f->eth->h_source);
+
+	return from && from->port == f->id;
+}
+
+/* Copies to every other port of the VLAN and to the exception path. */
+static __always_inline void flood(const struct frame *f)
+{
+	struct vxdp_flood_key key = {
+		.ifindex = f->port->ifindex,
+		.vlan = f->port->vlan,
+	};
+	struct vxdp_flood_entry *list;
+	__u32 i;
+
+	if (!bpf_vhost_xdp_deliver(f->ctx, VHOST_XDP_PORT_HOST, 0))
+		vxdp_count(f->id, egress_host);
+	list = bpf_map_lookup_elem(&vxdp_flood, &key);
+	if (!list)
+		return;
+	for (i = 0; i < VXDP_FLOOD_MAX && i < list->count; i++) {
+		if (list->port[i] == f->id)
+			continue;
+		if (!bpf_vhost_xdp_deliver(f->ctx, list->port[i], 0))
+			vxdp_count(f->id, egress_flood);
+	}
+}
+
+static __always_inline int pass_to_host(const struct frame *f)
+{
+	vxdp_count(f->id, egress_host);
+	return XDP_PASS;
+}
+
+/* Makes room in front (the metadata moves along) and puts the tag in. */
+static __always_inline int push_vlan(struct xdp_md *ctx, __u16 vlan)
+{
+	struct vlan_ethhdr *veth;
+	__u8 addrs[2 * ETH_ALEN];
+
+	if (bpf_xdp_adjust_head(ctx, -VLAN_HLEN))
+		return -1;
+	veth = (void *)(long)ctx->data;
+	if ((void *)(veth + 1) > (void *)(long)ctx->data_end)
+		return -1;
+	__builtin_memcpy(addrs, (void *)veth + VLAN_HLEN, sizeof(addrs));
+	__builtin_memcpy(veth, addrs, sizeof(addrs));
+	veth->h_vlan_proto = bpf_htons(ETH_P_8021Q);
+	veth->h_vlan_TCI = bpf_htons(vlan);
+	return 0;
+}
+
+static __always_inline int to_uplink(const struct frame *f)
+{
+	if (f->port->vlan && push_vlan(f->ctx, f->port->vlan))
+		return XDP_ABORTED;
+	vxdp_count(f->id, egress_uplink);
+	return XDP_TX;
+}
+
+static __always_inline int to_port(const struct frame *f, __u32 id)
+{
+	if (id != f->id && !bpf_vhost_xdp_deliver(f->ctx, id, 0))
+		vxdp_count(f->id, egress_local);
+	return XDP_DROP;
+}
+
+static __always_inline int forward(const struct frame *f)
+{
+	struct vxdp_fdb_entry *to;
+
+	if (is_group(f->eth->h_dest)) {
+		flood(f);
+	} else {
+		to = fdb_find(f->port, f->eth->h_dest);
+		if (to)
+			return to_port(f, to->port);
+		if (f->to_host)
+			return pass_to_host(f);
+	}
+	return to_uplink(f);
+}
+
+SEC("xdp.frags")
+int vhost_xdp_egress(struct xdp_md *ctx)
+{
+	struct vhost_xdp_meta *meta = (void *)(long)ctx->data_meta;
+	void *end = (void *)(long)ctx->data_end;
+	void *data = (void *)(long)ctx->data;
+	struct frame f = { .ctx = ctx, .eth = data };
+	bool checked, tagged;
+
+	if ((void *)(meta + 1) > data || (void *)(f.eth + 1) > end)
+		return XDP_ABORTED;
+	f.id = meta->port;
+	f.to_host = meta->flags & VHOST_XDP_META_TO_HOST;
+	f.port = bpf_map_lookup_elem(&vxdp_ports, &f.id);
+	if (!f.port)
+		return XDP_ABORTED;
+
+	checked = f.port->flags & VXDP_PORT_SPOOF_CHECK;
+	tagged = is_tag(f.eth->h_proto);
+	if (tagged && (f.port->vlan || checked)) {
+		vxdp_count(f.id, egress_spoof_vlan);
+		return XDP_DROP;
+	}
+	if (checked && !owns_source(&f)) {
+		vxdp_count(f.id, egress_spoof_mac);
+		return XDP_DROP;
+	}
+	if (tagged)
+		return f.to_host ? pass_to_host(&f) : to_uplink(&f);
+	return forward(&f);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vhost_xdp_ingress - on the uplink: which frames from the wire are a port's.
+ *
+ * A unicast frame whose (uplink, VLAN, destination) is in vxdp_fdb goes to that
+ * port and nowhere else. Broadcast and multicast go to every port of the VLAN
+ * and to the host. All the rest is the host's, which keeps its NIC.
+ *
+ * Frags-capable: only the headers are read, and they are in the linear part.
+ */
+#include "vhost_xdp.bpf.h"
+
+char _license[] SEC("license") = "GPL";
+
+/*
+ * Finds the VLAN of a frame: 0 for an untagged and for a priority-tagged one
+ * (VID 0), which belongs to no VLAN either. Fails for a frame that is cut short
+ * and for an outer tag that is not 802.1Q: nobody here owns a service VLAN, and
+ * calling it untagged would let it leak into the untagged ports.
+ */
+static __always_inline int frame_vlan(const struct ethhdr *eth,
+				      const void *end, __u16 *vlan)
+{
+	const struct vlan_hdr *tag = (const void *)(eth + 1);
+
+	*vlan = 0;
+	if (eth->h_proto == bpf_htons(ETH_P_8021AD))
+		return -1;
+	if (eth->h_proto != bpf_htons(ETH_P_8021Q))
+		return 0;
+	if ((const void *)(tag + 1) > end)
+		return -1;
+	*vlan = bpf_ntohs(tag->h_vlan_TCI) & VLAN_VID_MASK;
+	return 0;
+}
+
+static __always_inline void flood(struct xdp_md *ctx, __u32 ifindex,
+				  __u16 vlan, __u64 flags)
+{
+	struct vxdp_flood_key key = { .ifindex = ifindex, .vlan = vlan };
+	struct vxdp_flood_entry *list;
+	__u32 i;
+
+	list = bpf_map_lookup_elem(&vxdp_flood, &key);
+	if (!list)
+		return;
+	for (i = 0; i < VXDP_FLOOD_MAX && i < list->count; i++) {
+		if (bpf_vhost_xdp_deliver(ctx, list->port[i], flags))
+			vxdp_count(list->port[i], ingress_refused);
+		else
+			vxdp_count(list->port[i], ingress_flood);
+	}
+}
+
+SEC("xdp.frags")
+int vhost_xdp_ingress(struct xdp_md *ctx)
+{
+	struct vxdp_fdb_key key = { .ifindex = ctx->ingress_ifindex };
+	void *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct vxdp_fdb_entry *to;
+	__u64 flags;
+
+	if ((void *)(eth + 1) > end || frame_vlan(eth, end, &key.vlan))
+		return XDP_PASS;
+	flags = key.vlan ? VHOST_XDP_DELIVER_STRIP_VLAN : 0;
+
+	if (is_group(eth->h_dest)) {
+		flood(ctx, key.ifindex, key.vlan, flags);
+		return XDP_PASS;
+	}
+
+	__builtin_memcpy(key.mac, eth->h_dest, ETH_ALEN);
+	to = bpf_map_lookup_elem(&vxdp_fdb, &key);
+	if (!to)
+		return XDP_PASS;
+	if (bpf_vhost_xdp_deliver(ctx, to->port, flags))
+		vxdp_count(to->port, ingress_refused);
+	else
+		vxdp_count(to->port, ingress_unicast);
+	return XDP_DROP;
+}
