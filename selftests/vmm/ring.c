@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ring.c - the driver's side of a split virtqueue (virtio 1.2, 2.7).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "ktap.h"
+#include "vmm.h"
+
+#define LOAD(p)		__atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define STORE(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
+
+static void alloc_tables(struct ring *r, unsigned int region, bool indirect)
+{
+	unsigned int num = r->num;
+
+	r->desc = mem_alloc(r->mem, 16UL * num, 4096, region);
+	r->avail = mem_alloc(r->mem, 6 + 2UL * num, 4096, region);
+	r->used = mem_alloc(r->mem, 6 + 8UL * num, 4096, region);
+	if (indirect)
+		r->indirect = mem_alloc(r->mem,
+					16UL * num * RING_INDIRECT_MAX, 4096,
+					region);
+	r->used_event = &r->avail->ring[num];
+	r->avail_event = (uint16_t *)&r->used->ring[num];
+}
+
+void ring_init(struct ring *r, struct mem *mem, unsigned int num,
+	       unsigned int region, uint16_t base, bool event_idx,
+	       bool indirect)
+{
+	unsigned int i;
+
+	memset(r, 0, sizeof(*r));
+	r->mem = mem;
+	r->num = num;
+	r->event_idx = event_idx;
+	alloc_tables(r, region, indirect);
+	r->token = calloc(num, sizeof(*r->token));
+	r->chain = calloc(num, sizeof(*r->chain));
+	NEED(r->token && r->chain);
+	for (i = 0; i < num; i++)
+		r->desc[i].next = i + 1;
+	r->free_count = num;
+	r->avail_idx = base;
+	r->last_used = base;
+	r->kicked = base;
+	r->avail->idx = base;
+	r->used->idx = base;
+	*r->used_event = base;
+	r->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	r->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	r->err = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	NEED(r->kick >= 0 && r->call >= 0 && r->err >= 0);
+}
+
+void ring_free(struct ring *r)
+{
+	free(r->token);
+	free(r->chain);
+	close(r->kick);
+	close(r->call);
+	close(r->err);
+}
+
+static void fill(struct ring *r, struct vring_desc *d,
+		 const struct ring_seg *seg, uint16_t flags)
+{
+	d->addr = seg->hva ? mem_gpa(r->mem, seg->hva) : seg->gpa;
+	d->len = seg->len;
+	d->flags = flags;
+}
+
+static void add_indirect(struct ring *r, const struct ring_seg *seg,
+			 unsigned int out, unsigned int in)
+{
+	struct vring_desc *head = &r->desc[r->free_head];
+	struct vring_desc *tab;
+	unsigned int i, n = out + in;
+
+	NEED(n <= RING_INDIRECT_MAX);
+	tab = r->indirect + (size_t)r->free_head * RING_INDIRECT_MAX;
+	for (i = 0; i < n; i++) {
+		fill(r, &tab[i], &seg[i],
+		     (i < n - 1 ? VRING_DESC_F_NEXT : 0) |
+		     (i >= out ? VRING_DESC_F_WRITE : 0));
+		tab[i].next = i + 1;
+	}
+	head->addr = mem_gpa(r->mem, tab);
+	head->len = n * 16;
+	head->flags = VRING_DESC_F_INDIRECT;
+	r->free_head = head->next;
+}
+
+static void add_direct(struct ring *r, const struct ring_seg *seg,
+		       unsigned int out, unsigned int in)
+{
+	unsigned int i, n = out + in;
+
+	for (i = 0; i < n; i++) {
+		struct vring_desc *d = &r->desc[r->free_head];
+
+		fill(r, d, &seg[i], (i < n - 1 ? VRING_DESC_F_NEXT : 0) |
+		     (i >= out ? VRING_DESC_F_WRITE : 0));
+		r->free_head = d->next;
+	}
+}
+
+bool ring_add(struct ring *r, const struct ring_seg *seg, unsigned int out,
+	      unsigned int in, bool indirect, uint32_t token)
+{
+	unsigned int n = indirect ? 1 : out + in;
+	uint16_t head = r->free_head;
+
+	if (r->free_count < n)
+		return false;
+	if (indirect)
+		add_indirect(r, seg, out, in);
+	else
+		add_direct(r, seg, out, in);
+	r->free_count -= n;
+	r->token[head] = token;
+	r->chain[head] = n;
+	r->avail->ring[r->avail_idx % r->num] = head;
+	r->avail_idx++;
+	return true;
+}
+
+void ring_kick(struct ring *r)
+{
+	uint64_t one = 1;
+
+	NEED(write(r->kick, &one, sizeof(one)) == sizeof(one));
+	r->kicks++;
+}
+
+void ring_publish(struct ring *r)
+{
+	uint16_t old = r->kicked;
+
+	if (r->avail->idx == r->avail_idx && old == r->avail_idx)
+		return;
+	STORE(&r->avail->idx, r->avail_idx);
+	/* The device stores its wish, fences, reads idx: pairs with that. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	r->kicked = r->avail_idx;
+	if (r->event_idx) {
+		if (vring_need_event(LOAD(r->avail_event), r->avail_idx, old))
+			ring_kick(r);
+	} else if (!(LOAD(&r->used->flags) & VRING_USED_F_NO_NOTIFY)) {
+		ring_kick(r);
+	}
+}
+
+bool ring_has_used(struct ring *r)
+{
+	return LOAD(&r->used->idx) != r->last_used;
+}
+
+static void put_chain(struct ring *r, uint16_t head)
+{
+	uint16_t last = head;
+	unsigned int i;
+
+	for (i = 1; i < r->chain[head]; i++)
+		last = r->desc[last].next;
+	r->desc[last].next = r->free_head;
+	r->free_head = head;
+	r->free_count += r->chain[head];
+	r->chain[head] = 0;
+}
+
+bool ring_reap(struct ring *r, uint32_t *token, uint32_t *len)
+{
+	struct vring_used_elem *e;
+	uint32_t head;
+
+	if (!ring_has_used(r))
+		return false;
+	e = &r->used->ring[r->last_used % r->num];
+	head = e->id;
+	if (head >= r->num || !r->chain[head])
+		ktap_bail("the device used head %u, which is not out", head);
+	*token = r->token[head];
+	*len = e->len;
+	put_chain(r, head);
+	r->last_used++;
+	return true;
+}
+
+bool ring_call_on(struct ring *r)
+{
+	STORE(&r->avail->flags, 0);
+	STORE(r->used_event, r->last_used);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return !ring_has_used(r);
+}
+
+void ring_call_off(struct ring *r)
+{
+	if (r->event_idx)
+		STORE(r->used_event, r->last_used - 1);
+	else
+		STORE(&r->avail->flags, VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+uint64_t eventfd_take(int fd)
+{
+	uint64_t v;
+
+	if (read(fd, &v, sizeof(v)) == sizeof(v))
+		return v;
+	NEED(errno == EAGAIN);
+	return 0;
+}
+
+bool wait_fd(int fd, int timeout_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int r;
+
+	do
+		r = poll(&p, 1, timeout_ms);
+	while (r < 0 && errno == EINTR);
+	NEED(r >= 0);
+	return r == 1;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * vmm.h - a VMM and its guest's virtio-net driver, small enough to test with.
+ *
+ * The VMM half owns the guest's memory and drives any node that speaks the
+ * vhost-net ioctl ABI; the guest half fills split virtqueues as a driver would.
+ * Both are the real thing: what is on the other side is a kernel.
+ *
+ * mem	guest memory, one or several regions; guest physical addresses are not
+ *	process addresses, nor at a constant distance from them
+ * ring	one split virtqueue (virtio 1.2, 2.7), the driver's side
+ * dev	the vhost ioctls, each returning 0 or -errno
+ * nic	a queue pair: a device, two rings and their buffers
+ */
+#ifndef SELFTESTS_VMM_H
+#define SELFTESTS_VMM_H
+
+#include <linux/vhost.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef VIRTIO_F_RING_RESET
+#define VIRTIO_F_RING_RESET 40
+#endif
+#define BIT64(n) (1ULL << (n))
+
+/* mem */
+
+#define MEM_REGIONS_MAX 16
+
+struct mem_region {
+	uint64_t gpa;
+	uint8_t *hva;
+	size_t size;
+	size_t used;		/* by mem_alloc() */
+};
+
+struct mem {
+	unsigned int count;
+	struct mem_region region[MEM_REGIONS_MAX];
+};
+
+/* mem_init - @count regions of @size bytes each, with holes between them */
+void mem_init(struct mem *m, unsigned int count, size_t size);
+void mem_free(struct mem *m);
+
+/* mem_alloc - zeroed; from the first region with room, or from @region on */
+void *mem_alloc(struct mem *m, size_t size, size_t align, unsigned int region);
+uint64_t mem_gpa(const struct mem *m, const void *hva);
+
+/* ring */
+
+struct ring_seg {
+	void *hva;		/* in guest memory, or NULL: use gpa as it is */
+	uint64_t gpa;
+	uint32_t len;
+};
+
+struct ring {
+	struct mem *mem;
+	unsigned int num;
+	bool event_idx;
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	struct vring_desc *indirect;	/* num tables of RING_INDIRECT_MAX */
+	uint16_t *avail_event, *used_event;
+	uint16_t avail_idx, last_used, kicked;
+	unsigned int free_count;
+	uint16_t free_head;
+	uint32_t *token;
+	uint16_t *chain;	/* descriptors that a head took */
+	int kick, call, err;
+	uint64_t kicks;		/* written to the eventfd */
+};
+
+#define RING_INDIRECT_MAX 32
+
+/* ring_init - in @mem's region @region, indexes starting at @base */
+void ring_init(struct ring *r, struct mem *mem, unsigned int num,
+	       unsigned int region, uint16_t base, bool event_idx,
+	       bool indirect);
+void ring_free(struct ring *r);
+
+/*
+ * ring_add - offer a chain: @out readable segments, then @in writable ones.
+ * Returns false where descriptors are short. @token comes back from ring_reap().
+ */
+bool ring_add(struct ring *r, const struct ring_seg *seg, unsigned int out,
+	      unsigned int in, bool indirect, uint32_t token);
+
+/* ring_publish - show the device what was added; kick it if it asks for that */
+void ring_publish(struct ring *r);
+void ring_kick(struct ring *r);
+
+/* ring_reap - one used element; false where there is none */
+bool ring_reap(struct ring *r, uint32_t *token, uint32_t *len);
+bool ring_has_used(struct ring *r);
+
+/*
+ * ring_call_on - ask for a call at the next used element. False: there is one
+ * already, do not wait. ring_call_off - rather not (a hint, with event idx).
+ */
+bool ring_call_on(struct ring *r);
+void ring_call_off(struct ring *r);
+
+/* dev */
+
+int dev_open(const char *node);
+int dev_ioctl(int fd, unsigned long req, void *arg);
+int dev_features(int fd, uint64_t *features);
+int dev_set_features(int fd, uint64_t features);
+int dev_set_mem(int fd, const struct mem *m);
+int dev_vring_state(int fd, unsigned long req, unsigned int index,
+		    unsigned int num);
+int dev_vring_file(int fd, unsigned long req, unsigned int index, int file);
+int dev_vring_base(int fd, unsigned int index, unsigned int *base);
+int dev_vring_addr(int fd, unsigned int index, const struct ring *r,
+		   bool log, uint64_t log_gpa);
+int dev_backend(int fd, unsigned int index, int sock);
+
+/* nic */
+
+enum { NIC_RX, NIC_TX };
+
+/* How the segments of a frame are laid out in descriptors. */
+enum nic_layout {
+	NIC_ONE,		/* header and frame in one descriptor */
+	NIC_SPLIT,		/* header, frame */
+	NIC_PIECES,		/* header, 14 bytes, the rest in five parts */
+};
+
+struct nic_cfg {
+	const char *node;
+	int backend;		/* tap or socket */
+	uint64_t features;	/* without those the program adds itself */
+	unsigned int rx_num, tx_num;
+	unsigned int regions;	/* 0: one */
+	unsigned int rx_len;	/* bytes of one receive buffer, header included */
+	unsigned int rx_bufs;	/* 0: as many as the ring takes */
+	unsigned int tx_len;	/* longest frame to send */
+	unsigned int tx_bufs;	/* 0: as many as the ring takes, up to 256 */
+	enum nic_layout rx_layout;
+	bool indirect;
+	uint16_t base;		/* where the ring indexes start */
+};
+
+struct nic {
+	struct nic_cfg cfg;
+	struct mem mem;
+	struct ring ring[2];
+	int dev;
+	unsigned int hlen;	/* virtio-net header */
+	uint8_t *rx_buf, *tx_buf;
+	size_t rx_stride, tx_stride;
+	unsigned int rx_bufs, tx_bufs;
+	uint32_t *tx_free;
+	unsigned int tx_nfree;
+	uint8_t *scratch;	/* for a frame that came in several buffers */
+	unsigned int held;	/* receive buffers nic_rx() handed out */
+	uint32_t hold[64];
+	uint64_t tx_used_len;	/* sum of what the device wrote in tx: 0 */
+};
+
+struct nic_frame {
+	struct virtio_net_hdr_mrg_rxbuf hdr;
+	uint8_t *data;
+	unsigned int len;
+	unsigned int buffers;
+};
+
+/* nic_init - memory, rings, device opened; nothing told to the device yet */
+void nic_init(struct nic *n, const struct nic_cfg *cfg);
+
+/* nic_start - the ioctls that a VMM does at DRIVER_OK; 0 or -errno */
+int nic_start(struct nic *n);
+
+/* nic_stop - backends off; ring positions kept so nic_resume() can follow */
+int nic_stop(struct nic *n);
+int nic_resume(struct nic *n);
+void nic_free(struct nic *n);
+
+/* nic_setup_ring - NUM, BASE, ADDR, KICK, CALL, ERR of one ring */
+int nic_setup_ring(struct nic *n, unsigned int index, unsigned int base);
+
+/* nic_rx_fill - post every receive buffer there is */
+void nic_rx_fill(struct nic *n);
+
+/*
+ * nic_rx - take one received frame. It stays valid until nic_rx_done(), which
+ * posts its buffers again (visible to the device at ring_publish()).
+ */
+bool nic_rx(struct nic *n, struct nic_frame *f);
+void nic_rx_done(struct nic *n);
+
+/* nic_tx_slot - room for a frame in guest memory, or NULL: none free */
+uint8_t *nic_tx_slot(struct nic *n);
+
+/* nic_tx - offer the slot's first @len bytes with that header */
+bool nic_tx(struct nic *n, const struct virtio_net_hdr_v1 *hdr,
+	    unsigned int len, enum nic_layout layout, bool indirect);
+
+/* nic_tx_reclaim - take back what was sent; how many */
+unsigned int nic_tx_reclaim(struct nic *n);
+
+/* eventfd_take - reset an eventfd; what it held. wait_fd - poll for input */
+uint64_t eventfd_take(int fd);
+bool wait_fd(int fd, int timeout_ms);
+
+#endif
