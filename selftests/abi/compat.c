@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * compat.c - every ioctl, in and out of order, right and wrong, is put to the
+ * in-tree /dev/vhost-net and to a port, and the answers are compared step by
+ * step. The in-tree driver is the specification; what we mean to answer
+ * otherwise is in allowed[], with the reason.
+ *
+ *	compat [NODE]	compare NODE, instead of a port, with /dev/vhost-net
+ */
+#define _GNU_SOURCE
+#include <linux/if_tun.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../vmm/ktap.h"
+#include "../vmm/vmm.h"
+#include "../vmm/wire.h"
+#include "compat.h"
+
+#define INTREE "/dev/vhost-net"
+
+struct allowance {
+	const char *scenario, *label;
+	struct step intree, ours;
+	const char *why;
+};
+
+#define NOPLATFORM "ACCESS_PLATFORM comes with the IOTLB"
+#define NOIOTLBV2 "IOTLB_MSG_V2 comes with the IOTLB"
+
+static const struct allowance allowed[] = {
+	{ "features", "VHOST_GET_FEATURES",
+	  { .val = 0x1033d008000 }, { .val = 0x1013d008000 }, NOPLATFORM },
+	{ "features", "VHOST_SET_FEATURES(BIT64(VIRTIO_F_ACCESS_PLATFORM))",
+	  { .ret = 0 }, { .ret = -95 }, NOPLATFORM },
+	{ "features", "VHOST_GET_BACKEND_FEATURES",
+	  { .val = 2 }, { .val = 0 }, NOIOTLBV2 },
+	{ "features", "VHOST_SET_BACKEND_FEATURES(2)",
+	  { .ret = 0 }, { .ret = -95 }, NOIOTLBV2 },
+	{ "before the owner", "VHOST_SET_BACKEND_FEATURES(2)",
+	  { .ret = 0 }, { .ret = -95 }, NOIOTLBV2 },
+};
+
+void step_note(struct run *t, long ret, uint64_t val, const char *fmt, ...)
+{
+	struct step *s = &t->step[t->n];
+	va_list ap;
+
+	NEED(t->n < STEPS_MAX);
+	t->n++;
+	va_start(ap, fmt);
+	vsnprintf(s->label, sizeof(s->label), fmt, ap);
+	va_end(ap);
+	s->ret = ret;
+	s->val = ret < 0 ? 0 : val;
+}
+
+void *unmapped_page(void)
+{
+	static void *p;
+
+	if (!p)
+		p = mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
+	NEED(p != MAP_FAILED);
+	return p;
+}
+
+struct vhost_vring_addr run_addr(struct run *t, unsigned int index)
+{
+	const struct ring *r = &t->ring[index];
+
+	return (struct vhost_vring_addr){
+		.index = index,
+		.desc_user_addr = (uintptr_t)r->desc,
+		.avail_user_addr = (uintptr_t)r->avail,
+		.used_user_addr = (uintptr_t)r->used,
+	};
+}
+
+void run_setup(struct run *t)
+{
+	unsigned int i;
+
+	IO(t, VHOST_SET_OWNER, NULL);
+	FEATURES(t, BIT64(VIRTIO_F_VERSION_1));
+	step_note(t, dev_set_mem(t->fd, &t->mem), 0, "memory table");
+	for (i = 0; i < 2; i++) {
+		struct vhost_vring_addr a = run_addr(t, i);
+
+		STATE(t, VHOST_SET_VRING_NUM, i, 16);
+		STATE(t, VHOST_SET_VRING_BASE, i, 0);
+		ADDR(t, &a);
+		VFILE(t, VHOST_SET_VRING_KICK, i, t->ring[i].kick);
+		VFILE(t, VHOST_SET_VRING_CALL, i, t->ring[i].call);
+		VFILE(t, VHOST_SET_VRING_ERR, i, t->ring[i].err);
+	}
+}
+
+static void play(struct run *t, const struct scenario *s, const char *node)
+{
+	int i;
+
+	memset(t, 0, sizeof(*t));
+	t->node = node;
+	mem_init(&t->mem, 2, 1 << 20);
+	for (i = 0; i < 2; i++)
+		ring_init(&t->ring[i], &t->mem, 16, i, 0, false, false);
+	t->tap = tap_open("abitap", IFF_VNET_HDR, 12);
+	t->fd = dev_open(node);
+	if (t->fd < 0)
+		ktap_bail("open %s: %s", node, strerror(-t->fd));
+	s->play(t);
+	close(t->fd);
+	close(t->tap);
+	for (i = 0; i < 2; i++)
+		ring_free(&t->ring[i]);
+	mem_free(&t->mem);
+}
+
+static bool same(const struct step *a, const struct step *b)
+{
+	return a->ret == b->ret && a->val == b->val;
+}
+
+static bool is_allowed(const char *scenario, const struct step *a,
+		       const struct step *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+		const struct allowance *w = &allowed[i];
+
+		if (!strcmp(w->scenario, scenario) &&
+		    !strcmp(w->label, a->label) && same(&w->intree, a) &&
+		    same(&w->ours, b)) {
+			ktap_diag("%s: %s: allowed: %s", scenario, a->label,
+				  w->why);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool compare(const char *name, const struct run *a, const struct run *b)
+{
+	bool ok = true;
+	unsigned int i;
+
+	if (!CHECK(a->n == b->n))
+		return false;
+	for (i = 0; i < a->n; i++) {
+		const struct step *x = &a->step[i], *y = &b->step[i];
+
+		if (same(x, y) || is_allowed(name, x, y))
+			continue;
+		ktap_diag("step %u, %s: in-tree %ld (%s) value %#llx, port %ld (%s) value %#llx",
+			  i, x->label, x->ret,
+			  strerrorname_np(x->ret < 0 ? -x->ret : 0),
+			  (unsigned long long)x->val, y->ret,
+			  strerrorname_np(y->ret < 0 ? -y->ret : 0),
+			  (unsigned long long)y->val);
+		ok = false;
+	}
+	return ok;
+}
+
+static void dump(const struct scenario *s, const struct run *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->n; i++)
+		ktap_diag("%s: %s = %ld %#llx", s->name, t->step[i].label,
+			  t->step[i].ret, (unsigned long long)t->step[i].val);
+}
+
+static void compare_all(const struct scenario *s, const char *node,
+			const char *what)
+{
+	static struct run a, b;
+
+	for (; s->name; s++) {
+		ktap_case(30, "%s: %s", what, s->name);
+		play(&a, s, INTREE);
+		play(&b, s, node);
+		if (getenv("COMPAT_VERBOSE"))
+			dump(s, &a);
+		ktap_ok(compare(s->name, &a, &b));
+	}
+}
+
+static void every_scenario(const char *node, const char *what)
+{
+	compare_all(scenarios_setup, node, what);
+	compare_all(scenarios_vring, node, what);
+	compare_all(scenarios_run, node, what);
+}
+
+int main(int argc, char **argv)
+{
+	char node[64];
+
+	ktap_case(60, "setup");
+	net_init();
+	if (argc > 1) {
+		every_scenario(argv[1], argv[1]);
+		return ktap_done();
+	}
+	net_uplink("up0", "wire0", 1500);
+	NEED(!ctl_new("abi-xdp", "up0", NULL));
+	NEED(!ctl_new("abi-sock", NULL, NULL));
+	snprintf(node, sizeof(node), "%s", port_node("abi-xdp"));
+	every_scenario(node, "port with uplink");
+	snprintf(node, sizeof(node), "%s", port_node("abi-sock"));
+	every_scenario(node, "port without uplink");
+	NEED(!ctl_del("abi-xdp"));
+	NEED(!ctl_del("abi-sock"));
+	return ktap_done();
+}

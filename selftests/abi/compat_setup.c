@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * compat_setup.c - the device as a whole: owner, features, arguments that
+ * cannot be read, memory table, and what an open file does besides.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../vmm/ktap.h"
+#include "compat.h"
+
+static void before_owner(struct run *t)
+{
+	struct vhost_vring_addr a = run_addr(t, 0);
+	uint64_t u = 0;
+
+	IO(t, VHOST_RESET_OWNER, NULL);
+	step_note(t, dev_set_mem(t->fd, &t->mem), 0, "memory table");
+	STATE(t, VHOST_SET_VRING_NUM, 0, 16);
+	STATE(t, VHOST_SET_VRING_BASE, 0, 0);
+	GET_STATE(t, VHOST_GET_VRING_BASE, 0);
+	ADDR(t, &a);
+	VFILE(t, VHOST_SET_VRING_KICK, 0, t->ring[0].kick);
+	VFILE(t, VHOST_SET_VRING_CALL, 0, t->ring[0].call);
+	VFILE(t, VHOST_SET_VRING_ERR, 0, -1);
+	STATE(t, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, 0, 1);
+	GET_STATE(t, VHOST_GET_VRING_BUSYLOOP_TIMEOUT, 0);
+	IO(t, VHOST_SET_LOG_BASE, &u);
+	IO(t, VHOST_SET_LOG_FD, &u);
+	BACKEND(t, 0, t->tap);
+	BACKEND(t, 0, -1);
+	BACKEND(t, 2, t->tap);
+	IO(t, 0xaf7f, NULL);
+	FEATURES(t, BIT64(VIRTIO_F_VERSION_1));
+	FEATURES(t, BIT64(63));
+	u = 2;
+	step_note(t, dev_ioctl(t->fd, VHOST_SET_BACKEND_FEATURES, &u), 0,
+		  "VHOST_SET_BACKEND_FEATURES(2)");
+	IO(t, VHOST_SET_OWNER, NULL);
+}
+
+static void owner(struct run *t)
+{
+	int status;
+	pid_t pid;
+
+	IO(t, VHOST_SET_OWNER, NULL);
+	IO(t, VHOST_SET_OWNER, NULL);
+	STATE(t, VHOST_SET_VRING_NUM, 0, 16);
+	STATE(t, VHOST_SET_VRING_BASE, 0, 7);
+	IO(t, VHOST_RESET_OWNER, NULL);
+	IO(t, VHOST_RESET_OWNER, NULL);
+	STATE(t, VHOST_SET_VRING_NUM, 0, 16);
+	IO(t, VHOST_SET_OWNER, 1);
+	GET_STATE(t, VHOST_GET_VRING_BASE, 0);
+	/* Another process has another memory: it is not the owner. */
+	pid = fork();
+	NEED(pid >= 0);
+	if (!pid)
+		_exit(-dev_vring_state(t->fd, VHOST_SET_VRING_NUM, 0, 8));
+	NEED(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	step_note(t, -WEXITSTATUS(status), 0, "VRING_NUM by another process");
+	pid = fork();
+	NEED(pid >= 0);
+	if (!pid)
+		_exit(-dev_ioctl(t->fd, VHOST_SET_OWNER, NULL));
+	NEED(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	step_note(t, -WEXITSTATUS(status), 0, "SET_OWNER by another process");
+}
+
+static void reset_while_running(struct run *t)
+{
+	run_setup(t);
+	BACKEND(t, 0, t->tap);
+	BACKEND(t, 1, t->tap);
+	IO(t, VHOST_RESET_OWNER, NULL);
+	BACKEND(t, 0, -1);
+	run_setup(t);
+	BACKEND(t, 0, t->tap);
+	BACKEND(t, 1, t->tap);
+	GET_STATE(t, VHOST_GET_VRING_BASE, 0);
+}
+
+static void features(struct run *t)
+{
+	uint64_t f = 0;
+	int i;
+
+	step_note(t, dev_features(t->fd, &f), f, "VHOST_GET_FEATURES");
+	/* Each bit alone; what is only ours or only theirs shows. */
+	for (i = 0; i < 64; i++) {
+		if (i == VIRTIO_F_ACCESS_PLATFORM)
+			continue;
+		step_note(t, dev_set_features(t->fd, BIT64(i)), 0,
+			  "VHOST_SET_FEATURES(bit %d)", i);
+	}
+	FEATURES(t, BIT64(VIRTIO_F_ACCESS_PLATFORM));
+	FEATURES(t, 0);
+	FEATURES(t, ~0ULL);
+	FEATURES(t, 0x1013d008000ULL);
+	f = 0;
+	step_note(t, dev_ioctl(t->fd, VHOST_GET_BACKEND_FEATURES, &f), f,
+		  "VHOST_GET_BACKEND_FEATURES");
+	f = 2;
+	step_note(t, dev_ioctl(t->fd, VHOST_SET_BACKEND_FEATURES, &f), 0,
+		  "VHOST_SET_BACKEND_FEATURES(2)");
+	f = 4;
+	step_note(t, dev_ioctl(t->fd, VHOST_SET_BACKEND_FEATURES, &f), 0,
+		  "VHOST_SET_BACKEND_FEATURES(4)");
+	f = 0;
+	step_note(t, dev_ioctl(t->fd, VHOST_SET_BACKEND_FEATURES, &f), 0,
+		  "VHOST_SET_BACKEND_FEATURES(0)");
+}
+
+static const unsigned long all[] = {
+	VHOST_GET_FEATURES, VHOST_SET_FEATURES, VHOST_SET_MEM_TABLE,
+	VHOST_SET_LOG_BASE, VHOST_SET_LOG_FD, VHOST_SET_VRING_NUM,
+	VHOST_SET_VRING_ADDR, VHOST_SET_VRING_BASE, VHOST_GET_VRING_BASE,
+	VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR,
+	VHOST_SET_VRING_ENDIAN, VHOST_GET_VRING_ENDIAN,
+	VHOST_SET_VRING_BUSYLOOP_TIMEOUT, VHOST_GET_VRING_BUSYLOOP_TIMEOUT,
+	VHOST_SET_BACKEND_FEATURES, VHOST_GET_BACKEND_FEATURES,
+	VHOST_NET_SET_BACKEND,
+};
+
+/* An argument of which the first 4 bytes, the index, can be read. */
+static void *cut_off(void)
+{
+	static uint8_t *p;
+
+	if (!p) {
+		p = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		NEED(p != MAP_FAILED && !mprotect(p + 4096, 4096, PROT_NONE));
+	}
+	return p + 4096 - 4;
+}
+
+static void bad_arguments(struct run *t)
+{
+	void *where[] = { NULL, unmapped_page(), cut_off(),
+			  (void *)0xffff888000000000UL, (void *)-8L };
+	unsigned int i, k, pass;
+
+	for (pass = 0; pass < 2; pass++) {
+		for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+			for (k = 0; k < 5; k++)
+				step_note(t, dev_ioctl(t->fd, all[i],
+						       where[k]), 0,
+					  "ioctl %#lx argument %u pass %u",
+					  all[i], k, pass);
+		if (!pass)
+			IO(t, VHOST_SET_OWNER, NULL);
+	}
+}
+
+static void unknown(struct run *t)
+{
+	uint64_t arg[16] = { 0 };
+	unsigned int nr;
+
+	for (nr = 0; nr < 2; nr++) {
+		IO(t, 0xaf7f, arg);
+		IO(t, 0, arg);
+		IO(t, 0x5401, arg);
+		IO(t, VHOST_SCSI_SET_ENDPOINT, arg);
+		IO(t, VHOST_VSOCK_SET_RUNNING, arg);
+		IO(t, VHOST_VDPA_GET_STATUS, arg);
+		IO(t, VHOST_NEW_WORKER, arg);
+		IO(t, VHOST_FREE_WORKER, arg);
+		IO(t, VHOST_ATTACH_VRING_WORKER, arg);
+		IO(t, VHOST_GET_VRING_WORKER, arg);
+		IO(t, VHOST_SET_FORK_FROM_OWNER, arg);
+		IO(t, VHOST_GET_FORK_FROM_OWNER, arg);
+		IO(t, _IOR(VHOST_VIRTIO, 0x83, uint64_t), arg);
+		IO(t, _IOW(VHOST_VIRTIO, 0x84, uint64_t), arg);
+		IO(t, _IOW(VHOST_VIRTIO, 0x10, uint32_t), arg);
+		arg[0] = 2;	/* no such ring */
+		IO(t, 0xaf7f, arg);
+		arg[0] = 0;
+		if (!nr)
+			IO(t, VHOST_SET_OWNER, NULL);
+	}
+}
+
+/* A memory table with room for more regions than are allowed. */
+struct table {
+	struct vhost_memory m;
+	struct vhost_memory_region r[70];
+};
+
+static struct vhost_memory *one(struct table *b, uint64_t gpa, uint64_t size,
+				uint64_t hva)
+{
+	memset(b, 0, sizeof(*b));
+	b->m.nregions = 1;
+	b->r[0].guest_phys_addr = gpa;
+	b->r[0].memory_size = size;
+	b->r[0].userspace_addr = hva;
+	return &b->m;
+}
+
+static struct vhost_memory *many(struct run *t, struct table *b, unsigned int n)
+{
+	unsigned int i;
+
+	memset(b, 0, sizeof(*b));
+	b->m.nregions = n;
+	for (i = 0; i < n && i < 70; i++) {
+		b->r[i].guest_phys_addr = 0x100000ULL * i;
+		b->r[i].memory_size = 4096;
+		b->r[i].userspace_addr = (uintptr_t)t->mem.region[0].hva;
+	}
+	return &b->m;
+}
+
+static void mem_table_shape(struct run *t)
+{
+	uint64_t hva = (uintptr_t)t->mem.region[0].hva;
+	struct table b;
+	unsigned int n[] = { 0, 1, 2, 63, 64, 65, 70, 0x7fffffff, 0xffffffff };
+	unsigned int i;
+
+	IO(t, VHOST_SET_OWNER, NULL);
+	for (i = 0; i < sizeof(n) / sizeof(n[0]); i++)
+		step_note(t, dev_ioctl(t->fd, VHOST_SET_MEM_TABLE,
+				       many(t, &b, n[i])), 0,
+			  "memory table of %u regions", n[i]);
+	one(&b, 0, 4096, hva)->padding = 1;
+	MEMTABLE(t, &b);
+	one(&b, 0, 4096, hva)->regions[0].flags_padding = 1;
+	MEMTABLE(t, &b);
+	/* The header can be read, the regions cannot. */
+	{
+		struct vhost_memory *m = (void *)((uint8_t *)cut_off() - 4);
+
+		m->nregions = 1;
+		m->padding = 0;
+		MEMTABLE(t, m);
+	}
+}
+
+static void mem_table_values(struct run *t)
+{
+	uint64_t hva = (uintptr_t)t->mem.region[0].hva;
+	struct table b;
+
+	IO(t, VHOST_SET_OWNER, NULL);
+	MEMTABLE(t, one(&b, 0, 0, hva));
+	MEMTABLE(t, one(&b, 0x1000, 0, hva));
+	MEMTABLE(t, one(&b, 0, 1, hva));
+	MEMTABLE(t, one(&b, 5, 4097, hva + 3));
+	MEMTABLE(t, one(&b, ~0ULL, 1, hva));
+	MEMTABLE(t, one(&b, ~0ULL - 4095, 4096, hva));
+	MEMTABLE(t, one(&b, ~0ULL - 4095, 4097, hva));
+	MEMTABLE(t, one(&b, ~0ULL, 4096, hva));
+	MEMTABLE(t, one(&b, 0, ~0ULL, 0));
+	MEMTABLE(t, one(&b, 0, ~0ULL, hva));
+	MEMTABLE(t, one(&b, 1, ~0ULL, 1));
+	MEMTABLE(t, one(&b, 0, 1ULL << 46, 0));
+	MEMTABLE(t, one(&b, 0, 1ULL << 47, 0));
+	MEMTABLE(t, one(&b, 0, 1ULL << 62, 0));
+	MEMTABLE(t, one(&b, 0, 4096, 0));
+	MEMTABLE(t, one(&b, 0, 4096, 0x7ffffffff000UL));
+	MEMTABLE(t, one(&b, 0, 4096, 0x800000000000UL));
+	MEMTABLE(t, one(&b, 0, 4096, 0xffff888000000000UL));
+	MEMTABLE(t, one(&b, 0, 4096, ~0ULL));
+	MEMTABLE(t, one(&b, 0, 4096, (uintptr_t)unmapped_page()));
+}
+
+static void mem_table_overlap(struct run *t)
+{
+	uint64_t hva = (uintptr_t)t->mem.region[0].hva;
+	const struct { uint64_t gpa, size; } second[] = {
+		{ 0x10000, 0x10000 }, { 0x11000, 0x1000 }, { 0x8000, 0x20000 },
+		{ 0x1f000, 0x2000 }, { 0xf000, 0x1001 }, { 0xf000, 0x1000 },
+		{ 0x20000, 0x1000 },
+	};
+	struct table b;
+	unsigned int i;
+
+	IO(t, VHOST_SET_OWNER, NULL);
+	for (i = 0; i < sizeof(second) / sizeof(second[0]); i++) {
+		one(&b, 0x10000, 0x10000, hva)->nregions = 2;
+		b.r[1].guest_phys_addr = second[i].gpa;
+		b.r[1].memory_size = second[i].size;
+		b.r[1].userspace_addr = hva;
+		step_note(t, dev_ioctl(t->fd, VHOST_SET_MEM_TABLE, &b), 0,
+			  "memory table, overlap %u", i);
+	}
+}
+
+static void file_operations(struct run *t)
+{
+	struct pollfd p = { .fd = t->fd, .events = POLLIN | POLLOUT };
+	char buf[128] = { 0 };
+	unsigned int i;
+	ssize_t n;
+
+	NEED(!fcntl(t->fd, F_SETFL, O_RDWR | O_NONBLOCK));
+	for (i = 0; i < 2; i++) {
+		n = poll(&p, 1, 0);
+		step_note(t, n, p.revents, "poll");
+		n = read(t->fd, buf, sizeof(buf));
+		step_note(t, n < 0 ? -errno : n, 0, "read");
+		n = read(t->fd, buf, 0);
+		step_note(t, n < 0 ? -errno : n, 0, "read nothing");
+		n = write(t->fd, buf, sizeof(buf));
+		step_note(t, n < 0 ? -errno : n, 0, "write");
+		n = write(t->fd, buf, 3);
+		step_note(t, n < 0 ? -errno : n, 0, "write 3 bytes");
+		n = write(t->fd, buf, 0);
+		step_note(t, n < 0 ? -errno : n, 0, "write nothing");
+		n = lseek(t->fd, 100, SEEK_SET);
+		step_note(t, n < 0 ? -errno : 0, 0, "lseek");
+		n = mmap(NULL, 4096, PROT_READ, MAP_SHARED, t->fd, 0) ==
+		    MAP_FAILED ? -errno : 0;
+		step_note(t, n, 0, "mmap");
+		if (!i)
+			run_setup(t);
+	}
+}
+
+const struct scenario scenarios_setup[] = {
+	{ "before the owner", before_owner },
+	{ "owner", owner },
+	{ "reset while running", reset_while_running },
+	{ "features", features },
+	{ "bad arguments", bad_arguments },
+	{ "unknown ioctls", unknown },
+	{ "memory table: shape", mem_table_shape },
+	{ "memory table: values", mem_table_values },
+	{ "memory table: overlap", mem_table_overlap },
+	{ "file operations", file_operations },
+	{ 0 }
+};
