@@ -175,7 +175,7 @@ install_all() {
 	note "apt-get update"
 	apt_quiet update
 	pkgs=$(missing | xargs)
-	qemu_is_old && pkgs="$pkgs qemu-system-x86"
+	! qemu_is_old || [[ " $pkgs " = *" qemu-system-x86 "* ]] || pkgs="$pkgs qemu-system-x86"
 	if ! usable_kernel > /dev/null; then
 		k=$(wanted_kernel)
 		[ -n "$k" ] || die "apt offers no Debian kernel 6.12 with headers; is the security suite configured?"

@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# vm.sh - boot a Debian kernel as the host of guests, this machine's files as its
+# root. Sourced by selftests/run and selftests/demo/demo.
+
+# Hardware virtualization serves only where it nests, for there is a guest inside.
+vm_accel() {
+	local m
+	if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
+		for m in kvm_intel kvm_amd; do
+			grep -qs '^[Y1]' /sys/module/$m/parameters/nested && return
+		done
+	fi
+	# TCG emulates SVM with nested paging, so KVM works inside all the same.
+	printf '%s\n' --disable-kvm '--qemu-opts=-cpu max'
+}
+
+# Boots kernel $1 for at most $2 seconds, its console to file $3, and runs $4 in
+# it as root with the current directory. The kernel dies of the first warning.
+vm_run() { # kernel, seconds, console log, command
+	local -a accel
+	mapfile -t accel < <(vm_accel)
+	rm -f "$3"
+	timeout --foreground -k 10 "$2" vng -r "/boot/vmlinuz-$1" --disable-microvm --force-9p --rw \
+		--cpus "${VM_CPUS:-2}" --memory "${VM_MEM:-2G}" "${accel[@]}" \
+		--qemu-opts="-chardev file,id=kcon,path=$3 -serial chardev:kcon" \
+		--append "console=ttyS1 loglevel=5 panic_on_warn=1 oops=panic panic=-1 softlockup_panic=0" \
+		-- "$4"
+}
+
+# What the kernel said last, where that is why the VM ended.
+vm_last_words() { # console log
+	sed -n '/WARNING:\|BUG:\|Oops\|Kernel panic\|sysrq: /,$p' "$1" | tr -d '\r' | head -n "${2:-60}"
+}
