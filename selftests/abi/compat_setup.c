@@ -91,9 +91,10 @@ static void reset_while_running(struct run *t)
 static void features(struct run *t)
 {
 	uint64_t f = 0;
-	int i;
+	int i, r;
 
-	step_note(t, dev_features(t->fd, &f), f, "VHOST_GET_FEATURES");
+	r = dev_features(t->fd, &f);
+	step_note(t, r, f, "VHOST_GET_FEATURES");
 	/* Each bit alone; what is only ours or only theirs shows. */
 	for (i = 0; i < 64; i++) {
 		if (i == VIRTIO_F_ACCESS_PLATFORM)
@@ -106,8 +107,8 @@ static void features(struct run *t)
 	FEATURES(t, ~0ULL);
 	FEATURES(t, 0x1013d008000ULL);
 	f = 0;
-	step_note(t, dev_ioctl(t->fd, VHOST_GET_BACKEND_FEATURES, &f), f,
-		  "VHOST_GET_BACKEND_FEATURES");
+	r = dev_ioctl(t->fd, VHOST_GET_BACKEND_FEATURES, &f);
+	step_note(t, r, f, "VHOST_GET_BACKEND_FEATURES");
 	f = 2;
 	step_note(t, dev_ioctl(t->fd, VHOST_SET_BACKEND_FEATURES, &f), 0,
 		  "VHOST_SET_BACKEND_FEATURES(2)");

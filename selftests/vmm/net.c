@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -187,4 +189,31 @@ void net_mac(const char *ifname, uint8_t mac[6])
 	NEED(!ioctl(s, SIOCGIFHWADDR, &ifr));
 	memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
 	close(s);
+}
+
+int net_xdp_pass(const char *ifname)
+{
+	const struct bpf_insn insn[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr a = {
+		.prog_type = BPF_PROG_TYPE_XDP,
+		.insn_cnt = 2,
+		.insns = (uintptr_t)insn,
+		.license = (uintptr_t)"GPL",
+		.prog_flags = BPF_F_XDP_HAS_FRAGS,
+	};
+	int prog, link;
+
+	prog = syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof(a));
+	NEED(prog >= 0);
+	memset(&a, 0, sizeof(a));
+	a.link_create.prog_fd = prog;
+	a.link_create.target_ifindex = net_ifindex(ifname);
+	a.link_create.attach_type = BPF_XDP;
+	link = syscall(SYS_bpf, BPF_LINK_CREATE, &a, sizeof(a));
+	NEED(link >= 0);
+	close(prog);
+	return link;
 }

@@ -32,6 +32,12 @@ void net_link(const char *ifname, bool up);
 
 /* net_ethtool - one of the legacy switches (ETHTOOL_STXCSUM, ...); 0 or -errno */
 int net_ethtool(const char *ifname, unsigned int cmd, unsigned int on);
+
+/*
+ * net_xdp_pass - an XDP program that passes everything, attached until the
+ * returned descriptor is closed. Gives a veth NAPI without GRO.
+ */
+int net_xdp_pass(const char *ifname);
 unsigned int net_ifindex(const char *ifname);
 void net_mac(const char *ifname, uint8_t mac[6]);
 

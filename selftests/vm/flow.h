@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * flow.h - a guest on one side, a wire on the other, and frames in between that
+ * must all arrive, once, in order, unchanged.
+ */
+#ifndef SELFTESTS_FLOW_H
+#define SELFTESTS_FLOW_H
+
+#include "../vmm/ktap.h"
+#include "../vmm/vmm.h"
+#include "../vmm/wire.h"
+
+enum lane {
+	LANE_XDP,		/* port with an uplink; the CLI attaches it */
+	LANE_SOCK,		/* port without; the tap is the wire */
+	LANE_INTREE,		/* /dev/vhost-net, to prove the test itself */
+};
+
+/*
+ * Frames under way at once. A veth's ring has 256 places and the port's backlog
+ * 1024: with fewer than that under way nothing may be lost.
+ */
+#define FLOW_WINDOW 160
+
+#define UPLINK "up0"
+#define WIRE "wire0"
+#define PORT "tr0"
+#define TAP "trtap"
+
+#define F_MODERN (BIT64(VIRTIO_F_VERSION_1) | BIT64(VIRTIO_RING_F_EVENT_IDX) | \
+		  BIT64(VIRTIO_RING_F_INDIRECT_DESC))
+#define F_MRG BIT64(VIRTIO_NET_F_MRG_RXBUF)
+
+extern const uint8_t mac_guest[6], mac_wire[6];
+
+struct bench {
+	enum lane lane;
+	struct nic nic;
+	struct pkt wire;
+	int tap;
+	char port[32], node[64];
+	struct frame_stream to_guest, at_guest;	/* as sent, as expected */
+	struct frame_stream to_wire, at_wire;
+	enum nic_layout tx_layout;
+	bool tx_indirect;
+	unsigned int window;
+};
+
+/* lane_of - by name; bails out on an unknown one */
+enum lane lane_of(const char *name);
+
+/* net_ready - the uplink, or for the other lanes nothing */
+void net_ready(enum lane lane);
+
+/* port_attach - what a user does: the CLI, or PORT_NEW where no uplink is */
+void port_attach(enum lane lane, const char *name, const uint8_t mac[6],
+		 unsigned int vlan, const char *more);
+void port_detach(enum lane lane, const char *name);
+
+/* A guest that runs with @cfg (backend and node are filled in) on port PORT. */
+void bench_open(struct bench *b, enum lane lane, struct nic_cfg cfg);
+void bench_open_on(struct bench *b, enum lane lane, struct nic_cfg cfg,
+		   const char *port, const char *tap);
+void bench_close(struct bench *b);
+
+/* bench_len - frames of @len bytes from now on, in both directions */
+void bench_len(struct bench *b, unsigned int len);
+
+/* flow_run - so many frames to the guest and so many from it, at once */
+bool flow_run(struct bench *b, unsigned int to_guest, unsigned int to_wire);
+
+/* bench_quiet - no queue stopped, nothing dropped on the way */
+bool bench_quiet(struct bench *b);
+
+/* traffic_*.c */
+void traffic_offload(enum lane lane);
+void traffic_policy(void);
+void traffic_exception(void);
+void traffic_backends(enum lane lane);
+
+#endif

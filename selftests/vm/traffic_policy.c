@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * traffic_policy.c - several ports on one uplink: who gets which frame. VLANs,
+ * broadcast and multicast, from guest to guest, and the exception path.
+ */
+#define _GNU_SOURCE
+#include <string.h>
+#include <unistd.h>
+
+
+#include "flow.h"
+
+static const uint8_t mac_b[6] = { 0x02, 0x76, 0x78, 0, 0, 0x02 };
+static const uint8_t mac_host[6] = { 0x02, 0x76, 0x78, 0, 0, 0x77 };
+static const uint8_t mac_bcast[6] = { 255, 255, 255, 255, 255, 255 };
+static const uint8_t mac_mcast[6] = { 0x01, 0x00, 0x5e, 1, 2, 3 };
+
+static const struct nic_cfg guest = {
+	.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
+	.rx_len = 1536, .tx_len = 9018,
+};
+
+/* An access port: tagged on the wire, untagged in the guest. */
+static void access_vlan(void)
+{
+	static const unsigned int lens[] = { 60, 1514, 9000 };
+	struct bench b;
+	bool ok = true;
+	unsigned int i;
+
+	ktap_case(90, "access port in VLAN 5");
+	port_attach(LANE_XDP, "vl5", mac_guest, 5, "");
+	bench_open_on(&b, LANE_XDP, guest, "vl5", "vltap");
+	b.to_guest.vlan = 5;
+	b.at_wire.vlan = 5;
+	for (i = 0; i < 3 && ok; i++) {
+		bench_len(&b, lens[i]);
+		ok = flow_run(&b, 2000, 2000);
+	}
+	/* Another VLAN, or none, is not this port's. */
+	if (ok) {
+		struct frame_stream other = b.to_guest;
+
+		other.id = 9;
+		other.vlan = 6;
+		for (i = 0; i < 32; i++) {
+			other.vlan = i & 1 ? 6 : 0;
+			frame_fill(&other, pkt_room(&b.wire));
+			pkt_queue(&b.wire, frame_len(&other));
+		}
+		ok = flow_run(&b, 50, 50) && CHECK(!b.at_guest.alien);
+	}
+	bench_close(&b);
+	port_detach(LANE_XDP, "vl5");
+	ktap_ok(ok);
+}
+
+/* Frames that only ask whether they come. */
+static bool expect(struct bench *b, struct frame_stream *s, unsigned int count)
+{
+	struct ring *r = &b->nic.ring[NIC_RX];
+	struct nic_frame f;
+
+	while (s->next != count) {
+		if (!nic_rx(&b->nic, &f)) {
+			if (ring_call_on(r) && !wait_fd(r->call, 8000)) {
+				ktap_diag("%s: got %u of %u", b->port,
+					  s->next, count);
+				return false;
+			}
+			eventfd_take(r->call);
+			continue;
+		}
+		if (frame_check(s, f.data, f.len) < 0)
+			return false;
+		nic_rx_done(&b->nic);
+		ring_publish(r);
+	}
+	return true;
+}
+
+static bool expect_wire(struct pkt *w, struct frame_stream *s,
+			unsigned int count)
+{
+	unsigned int len;
+	uint8_t *p;
+
+	while (s->next != count) {
+		p = pkt_recv(w, &len, NULL);
+		if (!p && !wait_fd(w->fd, 8000)) {
+			ktap_diag("wire: got %u of %u", s->next, count);
+			return false;
+		}
+		if (p && frame_check(s, p, len) < 0)
+			return false;
+	}
+	return true;
+}
+
+static struct frame_stream stream(const uint8_t dst[6], const uint8_t src[6],
+				  unsigned int id)
+{
+	struct frame_stream s = { .id = id, .len = 1000 };
+
+	memcpy(s.dst, dst, 6);
+	memcpy(s.src, src, 6);
+	return s;
+}
+
+static void guest_burst(struct bench *b, struct frame_stream *s,
+			unsigned int count)
+{
+	static const struct virtio_net_hdr_v1 plain = { 0 };
+	unsigned int i;
+
+	nic_tx_reclaim(&b->nic);
+	for (i = 0; i < count; i++) {
+		uint8_t *p = nic_tx_slot(&b->nic);
+
+		NEED(p);
+		frame_fill(s, p);
+		NEED(nic_tx(&b->nic, &plain, s->len, NIC_ONE, false));
+	}
+	ring_publish(&b->nic.ring[NIC_TX]);
+}
+
+/* From the wire to everybody: both guests and the host's own stack. */
+static bool flood_in(struct bench *a, struct bench *b, struct pkt *host,
+		     const uint8_t dst[6], unsigned int id)
+{
+	struct frame_stream s = stream(dst, mac_wire, id), ga = s, gb = s,
+			    gh = s;
+	unsigned int i;
+
+	for (i = 0; i < 64; i++) {
+		frame_fill(&s, pkt_room(&a->wire));
+		pkt_queue(&a->wire, s.len);
+	}
+	pkt_flush(&a->wire);
+	return expect(a, &ga, 64) && expect(b, &gb, 64) &&
+	       expect_wire(host, &gh, 64);
+}
+
+/* From a guest to everybody: the other guest and the wire. */
+static bool flood_out(struct bench *a, struct bench *b, const uint8_t dst[6],
+		      unsigned int id)
+{
+	struct frame_stream s = stream(dst, mac_guest, id), gb = s, gw = s;
+
+	guest_burst(a, &s, 64);
+	return expect(b, &gb, 64) && expect_wire(&a->wire, &gw, 64);
+}
+
+static bool local(struct bench *a, struct bench *b)
+{
+	struct frame_stream s = stream(mac_b, mac_guest, 30), at = s;
+	struct frame_stream back = stream(mac_guest, mac_b, 31), bat = back;
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		guest_burst(a, &s, 64);
+		guest_burst(b, &back, 64);
+		if (!expect(b, &at, s.next) || !expect(a, &bat, back.next))
+			return false;
+	}
+	return CHECK(!wait_fd(a->wire.fd, 0)) &&
+	       CHECK(ctl_stat(a->port, VHOST_XDP_STAT_TX_LOCAL_PACKETS) ==
+		     s.next);
+}
+
+/* A guest that lies about its source address is not heard anywhere. */
+static bool spoof(struct bench *a, struct bench *b)
+{
+	struct frame_stream lie = stream(mac_wire, mac_b, 40);
+	struct frame_stream s = stream(mac_wire, mac_guest, 41), at = s;
+	uint64_t before = ctl_stat(a->port, VHOST_XDP_STAT_TX_DROP_POLICY);
+
+	(void)b;
+	guest_burst(a, &lie, 32);
+	guest_burst(a, &s, 32);
+	return expect_wire(&a->wire, &at, 32) &&
+	       CHECK(ctl_stat(a->port, VHOST_XDP_STAT_TX_DROP_POLICY) ==
+		     before + 32);
+}
+
+/* Neither unicast to others nor what the port sent itself. */
+static bool not_mine(struct bench *a)
+{
+	struct frame_stream other = stream(mac_host, mac_wire, 50);
+	struct frame_stream mine = stream(mac_guest, mac_wire, 51), at = mine;
+	unsigned int i;
+
+	for (i = 0; i < 32; i++) {
+		frame_fill(&other, pkt_room(&a->wire));
+		pkt_queue(&a->wire, other.len);
+		frame_fill(&mine, pkt_room(&a->wire));
+		pkt_queue(&a->wire, mine.len);
+	}
+	pkt_flush(&a->wire);
+	return expect(a, &at, 32);
+}
+
+static void two_ports(void)
+{
+	struct bench a, b;
+	struct pkt host;
+
+	ktap_case(60, "two ports: setup");
+	port_attach(LANE_XDP, "pb", mac_b, 0, "");
+	bench_open(&a, LANE_XDP, guest);
+	bench_open_on(&b, LANE_XDP, guest, "pb", "pbtap");
+	pkt_open(&host, UPLINK, 2000, false);
+	ktap_case(60, "broadcast from the wire: every guest and the host");
+	ktap_ok(flood_in(&a, &b, &host, mac_bcast, 20));
+	ktap_case(60, "multicast from the wire: every guest and the host");
+	ktap_ok(flood_in(&a, &b, &host, mac_mcast, 21));
+	ktap_case(60, "broadcast from a guest: the other and the wire");
+	ktap_ok(flood_out(&a, &b, mac_bcast, 22));
+	ktap_case(60, "multicast from a guest: the other and the wire");
+	ktap_ok(flood_out(&a, &b, mac_mcast, 23));
+	ktap_case(60, "guest to guest, not on the wire");
+	ktap_ok(local(&a, &b));
+	ktap_case(60, "spoofed source address");
+	ktap_ok(spoof(&a, &b));
+	ktap_case(60, "unicast to somebody else");
+	ktap_ok(not_mine(&a));
+	pkt_close(&host);
+	bench_close(&b);
+	bench_close(&a);
+	port_detach(LANE_XDP, "pb");
+}
+
+void traffic_policy(void)
+{
+	access_vlan();
+	two_ports();
+}
+
+/* The host sends into the tap; the guest answers to where that came from. */
+void traffic_exception(void)
+{
+	struct frame_stream in = stream(mac_guest, mac_host, 60), at = in;
+	struct frame_stream out = stream(mac_host, mac_guest, 61), oat = out;
+	struct bench b;
+	struct pkt tap;
+	bool ok = true;
+	unsigned int i;
+
+	ktap_case(60, "exception path, both directions");
+	bench_open(&b, LANE_XDP, guest);
+	NEED(!net_run("ip link set " TAP " mtu 9000 up"));
+	pkt_open(&tap, TAP, 9100, false);
+	for (i = 0; i < 20 && ok; i++) {
+		unsigned int k;
+
+		for (k = 0; k < 64; k++) {
+			frame_fill(&in, pkt_room(&tap));
+			pkt_queue(&tap, in.len);
+		}
+		pkt_flush(&tap);
+		ok = expect(&b, &at, in.next);
+		guest_burst(&b, &out, 64);
+		ok = ok && expect_wire(&tap, &oat, out.next) &&
+		     flow_run(&b, 50, 50);
+	}
+	ok = ok && CHECK(ctl_stat(PORT, VHOST_XDP_STAT_RX_SOCK_PACKETS) >=
+			 in.next) &&
+	     CHECK(ctl_stat(PORT, VHOST_XDP_STAT_TX_SOCK_PACKETS) >= out.next);
+	pkt_close(&tap);
+	bench_close(&b);
+	ktap_ok(ok);
+}
