@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * attach_opts.c - see attach.h.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "attach.h"
+#include "cli.h"
+#include "port.h"
+#include "text.h"
+
+static const struct option long_options[] = {
+	{ "port", required_argument, NULL, 'p' },
+	{ "mac", required_argument, NULL, 'm' },
+	{ "vlan", required_argument, NULL, 'v' },
+	{ "queues", required_argument, NULL, 'q' },
+	{ "mode", required_argument, NULL, 'x' },
+	{ "owner", required_argument, NULL, 'o' },
+	{ "no-spoof-check", no_argument, NULL, 's' },
+	{ "no-uplink", no_argument, NULL, 'u' },
+	{},
+};
+
+static int take_name(struct attach_options *o, const char *arg)
+{
+	if (!port_name_ok(arg))
+		return usage("attach",
+			     "attach: '%s' is no port name: up to %d letters, digits, '.', '_' and '-', the first a letter or digit",
+			     arg, VHOST_XDP_NAME_MAX - 1);
+	o->name = arg;
+	return EXIT_OK;
+}
+
+static int take_mac(struct attach_options *o, const char *arg)
+{
+	static const uint8_t zero[6];
+	uint8_t mac[6];
+	unsigned int i;
+
+	if (!mac_parse(arg, mac))
+		return usage("attach",
+			     "attach: '%s' is no MAC address, like 02:00:00:00:00:01",
+			     arg);
+	if (mac[0] & 1 || !memcmp(mac, zero, sizeof(mac)))
+		return usage("attach",
+			     "attach: %s is not a unicast address: the first byte must be even, and not all zero",
+			     arg);
+	for (i = 0; i < o->n_mac; i++)
+		if (!memcmp(o->mac[i], mac, sizeof(mac)))
+			return usage("attach", "attach: --mac %s given twice",
+				     arg);
+	if (o->n_mac == ATTACH_MACS_MAX)
+		return usage("attach", "attach: more than %d addresses",
+			     ATTACH_MACS_MAX);
+	memcpy(o->mac[o->n_mac++], mac, sizeof(mac));
+	return EXIT_OK;
+}
+
+static int take_vlan(struct attach_options *o, const char *arg)
+{
+	unsigned long value;
+
+	if (!number_parse(arg, 1, 4094, &value))
+		return usage("attach",
+			     "attach: '%s' is no VLAN: a number from 1 to 4094",
+			     arg);
+	o->vlan = value;
+	return EXIT_OK;
+}
+
+static int take_queues(struct attach_options *o, const char *arg)
+{
+	unsigned long value;
+
+	if (!number_parse(arg, 1, VHOST_XDP_QUEUES_MAX, &value))
+		return usage("attach",
+			     "attach: '%s' is no number of queue pairs: 1 to %d",
+			     arg, VHOST_XDP_QUEUES_MAX);
+	o->queues = value;
+	return EXIT_OK;
+}
+
+static int take_mode(struct attach_options *o, const char *arg)
+{
+	if (!strcmp(arg, "native"))
+		o->mode = XDP_MODE_NATIVE;
+	else if (!strcmp(arg, "skb"))
+		o->mode = XDP_MODE_SKB;
+	else
+		return usage("attach",
+			     "attach: '%s' is no mode: 'native' or 'skb'", arg);
+	return EXIT_OK;
+}
+
+static int take_owner(struct attach_options *o, const char *arg)
+{
+	struct passwd *pw = getpwnam(arg);
+	unsigned long uid;
+
+	if (!pw && number_parse(arg, 0, UINT32_MAX - 1, &uid))
+		pw = getpwuid(uid);
+	if (!pw)
+		return fail(EXIT_NOT_FOUND,
+			    "attach: no user '%s'; see 'getent passwd'", arg);
+	o->uid = pw->pw_uid;
+	o->gid = pw->pw_gid;
+	o->owner = true;
+	return EXIT_OK;
+}
+
+static int take_option(struct attach_options *o, int opt, char **argv)
+{
+	switch (opt) {
+	case 'p':
+		return take_name(o, optarg);
+	case 'm':
+		return take_mac(o, optarg);
+	case 'v':
+		return take_vlan(o, optarg);
+	case 'q':
+		return take_queues(o, optarg);
+	case 'x':
+		return take_mode(o, optarg);
+	case 'o':
+		return take_owner(o, optarg);
+	case 's':
+		o->spoof_check = false;
+		return EXIT_OK;
+	case 'u':
+		return EXIT_OK;	/* attach_parse() looks at it */
+	case ':':
+		return usage("attach", "attach: '%s' wants a value",
+			     argv[optind - 1]);
+	default:
+		return usage("attach", "attach: unknown option '%s'",
+			     argv[optind - 1]);
+	}
+}
+
+/* What only makes sense on an uplink is refused without one, not ignored. */
+static int check_no_uplink(const struct attach_options *o)
+{
+	if (o->n_mac || o->vlan || o->mode != XDP_MODE_UNSPEC ||
+	    !o->spoof_check)
+		return usage("attach",
+			     "attach: --mac, --vlan, --mode and --no-spoof-check want an uplink, --no-uplink says there is none");
+	return EXIT_OK;
+}
+
+static int check_uplink(struct attach_options *o)
+{
+	int err;
+
+	if (o->n_mac)
+		return EXIT_OK;
+	err = mac_random(o->mac[0]);
+	if (err)
+		return fail(EXIT_FAILED, "attach: cannot make up an address: %s",
+			    strerror(-err));
+	o->n_mac = 1;
+	return EXIT_OK;
+}
+
+int attach_parse(int argc, char **argv, struct attach_options *o)
+{
+	bool no_uplink = false;
+	int opt, ret;
+
+	*o = (struct attach_options){
+		.queues = VHOST_XDP_QUEUES_DEFAULT,
+		.mode = XDP_MODE_UNSPEC,
+		.spoof_check = true,
+	};
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+		no_uplink |= opt == 'u';
+		ret = take_option(o, opt, argv);
+		if (ret)
+			return ret;
+	}
+	if (optind + 1 < argc || (no_uplink && optind < argc))
+		return usage("attach", "attach: '%s' is too much",
+			     argv[argc - 1]);
+	if (!no_uplink && optind == argc)
+		return usage("attach",
+			     "attach: which uplink? Name one, or say --no-uplink");
+	if (!o->name)
+		return usage("attach", "attach: --port NAME is missing");
+	if (no_uplink)
+		return check_no_uplink(o);
+	o->uplink = argv[optind];
+	return check_uplink(o);
+}
