@@ -9,10 +9,8 @@
 #   T=PATTERN                 `check` runs only the tests whose path matches
 #   DEMO=keep                 `demo` leaves a shell in its VM, the guest still running
 #   V=1                       show the commands
-#   W=                        warnings without -Werror (the default is errors)
 
 PREFIX	?= /usr/local
-W	?= e
 DEPS	:= selftests/setup/deps.sh
 # Late, because `make deps` may be what installs the kernel.
 KVER	?= $(shell $(DEPS) --kernel)
@@ -21,7 +19,7 @@ SBINDIR	 = $(DESTDIR)$(PREFIX)/sbin
 MAN8DIR	 = $(DESTDIR)$(PREFIX)/share/man/man8
 COMPDIR	 = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
-export V W
+export V
 MAKEFLAGS += --no-print-directory
 
 .PHONY: all help deps kmod bpf user tests man check check-host check-vm demo install uninstall clean

@@ -54,10 +54,11 @@ run_one() { # number, seconds, program, words...
 	wait $alive $reader 2> /dev/null || true
 	read -r passed failed skipped reason < <(awk -v rc=$rc -v limit="$limit" -f "$LIB/count.awk" "$log")
 	if declare -F after_test > /dev/null; then
+		after_test "$log" > "$OUT/left" || echo "the checks after it did not end" >> "$OUT/left"
 		while read -r left; do
 			reason="$reason${reason:+; }$left"
 			failed=$((failed + 1))
-		done < <(after_test "$log")
+		done < "$OUT/left"
 	fi
 	[ "$failed" = 0 ] || verdict="not ok"
 	echo "$verdict $n $* # $passed passed, $failed failed, $skipped skipped, $((SECONDS - start)) s${reason:+ - $reason}"

@@ -1,0 +1,170 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# guest.sh - an unmodified QEMU guest and the wire it talks to. Sourced by the
+# end-to-end test and by the demo, in the VM that plays the host.
+#
+# The wire is a network namespace behind a veth pair, whose near end is the
+# uplink. The guest obeys commands on its second serial port (guest-init).
+# Whoever sources this calls guest_clean at the end, whatever happened.
+
+: "${VXDP_ROOT:?run by selftests/run or the demo}"
+GUEST_DIR=$(mktemp -d)
+GUEST_PID=
+WIRE=vxdp-wire
+UPLINK=vxup0
+WWW=$GUEST_DIR/www
+
+# Makes the wire: $1 is the MTU. A checksum or a VLAN tag left for "hardware" of
+# a veth is in no frame when XDP takes it, so the far end does its own; its GRO
+# gives it the NAPI that ndo_xdp_xmit wants there.
+wire_up() { # mtu
+	ip netns add $WIRE
+	ip link add $UPLINK mtu "$1" type veth peer name wire0 mtu "$1" netns $WIRE
+	ip netns exec $WIRE ethtool -K wire0 tx off tso off gso off txvlan off gro on > /dev/null
+	ip -n $WIRE link set lo up
+	ip -n $WIRE link set wire0 up
+	ip link set $UPLINK up
+}
+
+wire() { ip netns exec $WIRE "$@"; }
+
+# An HTTP server on the wire: GET /file, POST /cgi-bin/put answers with the
+# checksum of what came.
+wire_serve() { # MiB
+	mkdir -p "$WWW/cgi-bin"
+	head -c "$(($1 << 20))" /dev/urandom > "$WWW/file"
+	FILE_SUM=$(sum_of "$WWW/file")
+	cat > "$WWW/cgi-bin/put" <<-E
+		#!/bin/sh
+		head -c "\$CONTENT_LENGTH" > $GUEST_DIR/received
+		printf 'Content-Type: text/plain\r\n\r\n'
+		sha256sum < $GUEST_DIR/received
+	E
+	chmod +x "$WWW/cgi-bin/put"
+	wire busybox httpd -f -p 80 -h "$WWW" &
+	HTTPD_PID=$!
+	await 10 wire_listens
+}
+
+wire_listens() { [ -n "$(wire ss -Hltn 'sport = 80')" ]; }
+
+sum_of() { sha256sum "$1" | cut -d' ' -f1; }
+
+# Waits for what has no event to wait for, a state of the kernel's.
+await() { # seconds, command...
+	local until=$((SECONDS + $1))
+	shift
+	until "$@" > /dev/null 2>&1; do
+		[ $SECONDS -lt $until ] || return 1
+		sleep 0.1
+	done
+}
+
+# Starts QEMU on ports, the options for each those that the tool says.
+guest_start() { # port...
+	local port args redirections="" n=0
+	local -a options=()
+	for port; do
+		args=$(vhost-xdp qemu-args "$port" --json)
+		eval "$(jq -r .tap_command <<< "$args")"
+		options+=(-netdev "$(jq -r .netdev <<< "$args" | renumber $n)")
+		options+=(-device "$(jq -r .device <<< "$args" | renumber $n),id=nic$n")
+		redirections+=" $((10 + n))<>$(jq -r .node <<< "$args")"
+		n=$((n + 1))
+	done
+	guest_boot "$redirections" "${options[@]}"
+}
+
+# The tool numbers the devices of one port; here are several.
+renumber() { sed "s/\bn0\b/n$1/; s/vhostfd=10/vhostfd=$((10 + $1))/"; }
+
+guest_boot() { # redirections, QEMU's options...
+	local redirections=$1
+	shift
+	mkfifo "$GUEST_DIR"/{ctl,qmp}.{in,out}
+	set -- qemu-system-x86_64 -accel kvm -machine q35 -cpu host -m 256M -nodefaults -display none \
+		-kernel "/boot/vmlinuz-$(cat "$VXDP_ROOT/build/guest/kver")" \
+		-initrd "$VXDP_ROOT/build/guest/initrd" -append "console=ttyS0 loglevel=4 panic=-1" \
+		-serial "file:$GUEST_DIR/console" \
+		-chardev "pipe,id=ctl,path=$GUEST_DIR/ctl" -serial chardev:ctl \
+		-chardev "pipe,id=qmp,path=$GUEST_DIR/qmp" -mon chardev=qmp,mode=control "$@"
+	eval "\"\$@\" $redirections" > "$GUEST_DIR/qemu.log" 2>&1 < /dev/null &
+	GUEST_PID=$!
+	exec 3<> "$GUEST_DIR/ctl.in" 4<> "$GUEST_DIR/ctl.out" 5<> "$GUEST_DIR/qmp.in" 6<> "$GUEST_DIR/qmp.out"
+}
+
+# The next line of the guest, as long as there is a guest.
+guest_line() { # seconds
+	local until=$((SECONDS + $1))
+	while ! read -r -t 1 -u 4 LINE; do
+		kill -0 "$GUEST_PID" 2> /dev/null || { echo "QEMU ended: $(cat "$GUEST_DIR/qemu.log")"; return 1; }
+		[ $SECONDS -lt $until ] || { echo "the guest is silent; its console: $(tail -n 5 "$GUEST_DIR/console")"; return 1; }
+	done
+	LINE=${LINE%$'\r'}
+}
+
+guest_ready() {
+	LINE=
+	while [ "$LINE" != @ready ]; do
+		guest_line 120 || return
+	done
+	qmp '{"execute":"qmp_capabilities"}'
+}
+
+# Runs a command in the guest; prints what it prints, returns its status.
+guest() { # words of a shell command
+	echo "$*" >&3
+	while guest_line 120; do
+		case "$LINE" in
+		"@done "*) return "${LINE#@done }" ;;
+		*) echo "$LINE" ;;
+		esac
+	done
+	return 255
+}
+
+# Tells QEMU's monitor something and waits for its answer.
+qmp() { # JSON
+	local answer=
+	echo "$1" >&5
+	while ! [[ $answer =~ ^\{\"(return|error)\" ]]; do
+		read -r -t 30 -u 6 answer || return 1
+	done
+	[[ $answer == '{"return"'* ]] || { echo "$answer"; return 1; }
+}
+
+qmp_event() { # name: waits for it
+	local event=
+	while ! [[ $event == *"\"event\": \"$1\""* ]]; do
+		read -r -t 60 -u 6 event || return 1
+	done
+}
+
+guest_stop() {
+	[ -n "$GUEST_PID" ] || return 0
+	qmp '{"execute":"quit"}' || kill "$GUEST_PID"
+	wait "$GUEST_PID" || true
+	GUEST_PID=
+	exec 3>&- 4>&- 5>&- 6>&-
+	rm -f "$GUEST_DIR"/{ctl,qmp}.{in,out}
+}
+
+guest_clean() {
+	[ -z "$GUEST_PID" ] || kill "$GUEST_PID" 2> /dev/null || true
+	[ -z "${HTTPD_PID:-}" ] || kill "$HTTPD_PID" 2> /dev/null || true
+	wait 2> /dev/null || true
+	local port
+	for port in $(vhost-xdp list --json 2> /dev/null | jq -r '.. | .name? // empty'); do
+		vhost-xdp detach "$port" || true
+		ip link del "$port-tap" 2> /dev/null || true
+	done
+	ip link del $UPLINK 2> /dev/null || true
+	ip netns del $WIRE 2> /dev/null || true
+	rm -rf "$GUEST_DIR"
+}
+
+tap_bytes() { # port: what its tap carried, both ways
+	cat "/sys/class/net/$1-tap/statistics/rx_bytes" "/sys/class/net/$1-tap/statistics/tx_bytes" |
+		awk '{ s += $1 } END { print s }'
+}
