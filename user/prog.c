@@ -18,6 +18,7 @@
 #include "bpflog.h"
 #include "cli.h"
 #include "maps.h"
+#include "pins.h"
 #include "prog.h"
 #include "../bpf/vhost_xdp_egress.skel.h"
 #include "../bpf/vhost_xdp_ingress.skel.h"
@@ -111,28 +112,6 @@ void egress_unpin(void)
 	unlink(pin_path(EGRESS_PIN));
 }
 
-/* Does the program use the map that is pinned as ours? */
-static bool on_our_maps(int prog_fd)
-{
-	struct bpf_map_info map = {};
-	__u32 ids[16], len = sizeof(map), i;
-	struct bpf_prog_info info = {
-		.nr_map_ids = ARRAY_SIZE(ids),
-		.map_ids = (__u64)(unsigned long)ids,
-	};
-	int fd = bpf_obj_get(pin_path("vxdp_fdb"));
-
-	if (fd < 0)
-		return false;
-	if (bpf_obj_get_info_by_fd(fd, &map, &len) || prog_info(prog_fd, &info))
-		info.nr_map_ids = 0;
-	close(fd);
-	for (i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(ids); i++)
-		if (ids[i] == map.id)
-			return true;
-	return false;
-}
-
 static bool is_ingress(const struct xdp_program *prog)
 {
 	return !strncmp(xdp_program__name(prog), INGRESS_NAME, KERNEL_NAME_LEN);
@@ -172,7 +151,7 @@ void ingress_query(uint32_t ifindex, struct ingress *in)
 	in->dispatcher = !xdp_multiprog__is_legacy(mp);
 	if (prog) {
 		in->mode = xdp_multiprog__attach_mode(mp);
-		in->stale = !on_our_maps(xdp_program__fd(prog));
+		in->stale = !uses_our_maps(xdp_program__fd(prog), pin_dir());
 	}
 	xdp_multiprog__close(mp);
 }
@@ -278,6 +257,14 @@ int ingress_attach(uint32_t ifindex, const char *ifname,
 	return EXIT_OK;
 }
 
+/* Of the dispatcher that is still there, for other programs; or 0. */
+static uint32_t dispatcher_id(uint32_t ifindex)
+{
+	__u32 id = 0;
+
+	return bpf_xdp_query_id(ifindex, 0, &id) ? 0 : id;
+}
+
 static void detach_alone(uint32_t ifindex, enum xdp_attach_mode mode, int fd)
 {
 	DECLARE_LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = fd);
@@ -320,6 +307,5 @@ void ingress_detach(uint32_t ifindex)
 		detach_from(mp, ifindex);
 		xdp_multiprog__close(mp);
 	}
-	/* Pins of the dispatcher outlive an uplink that was deleted. */
-	libxdp_clean_references(ifindex);
+	pins_forget_dispatchers(ifindex, pin_dir(), dispatcher_id(ifindex));
 }

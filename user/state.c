@@ -12,6 +12,7 @@
 
 #include "cli.h"
 #include "link.h"
+#include "pins.h"
 #include "prog.h"
 #include "state.h"
 #include "text.h"
@@ -204,6 +205,7 @@ int state_clean(struct control *ctl)
 	uint32_t id;
 	int ret;
 
+	pins_forget_namespaces();
 	if (maps_open(&maps)) {
 		maps_close(&maps);
 		return EXIT_OK;
