@@ -92,15 +92,31 @@ guest_boot() { # redirections, QEMU's options...
 	eval "\"\$@\" $redirections" > "$GUEST_DIR/qemu.log" 2>&1 < /dev/null &
 	GUEST_PID=$!
 	exec 3<> "$GUEST_DIR/ctl.in" 4<> "$GUEST_DIR/ctl.out" 5<> "$GUEST_DIR/qmp.in" 6<> "$GUEST_DIR/qmp.out"
+	qmp '{"execute":"qmp_capabilities"}'
 }
 
-# The next line of the guest, as long as there is a guest.
+# The file that the guest has, by HTTP to the wire's server $1. busybox wget
+# posts no binary file.
+GUEST_POST='{ printf "POST /cgi-bin/put HTTP/1.0\r\nContent-Length: %d\r\n\r\n" "$(stat -c %s file)"; cat file; }'
+guest_post() { # address; prints the checksum of what came there
+	guest "$GUEST_POST | nc $1 80 | tail -n 1 | cut -d' ' -f1"
+}
+
+guest_fetch() { # address; prints the checksum of what came here
+	guest "wget -q -O file http://$1/file && sha256sum file | cut -d' ' -f1"
+}
+
+# The next line of the guest, as long as there is a guest. A read that times out
+# leaves the beginning of the line.
 guest_line() { # seconds
-	local until=$((SECONDS + $1))
-	while ! read -r -t 1 -u 4 LINE; do
+	local until=$((SECONDS + $1)) part
+	LINE=
+	while ! read -r -t 1 -u 4 part; do
+		LINE+=$part
 		kill -0 "$GUEST_PID" 2> /dev/null || { echo "QEMU ended: $(cat "$GUEST_DIR/qemu.log")"; return 1; }
 		[ $SECONDS -lt $until ] || { echo "the guest is silent; its console: $(tail -n 5 "$GUEST_DIR/console")"; return 1; }
 	done
+	LINE+=$part
 	LINE=${LINE%$'\r'}
 }
 
@@ -109,7 +125,6 @@ guest_ready() {
 	while [ "$LINE" != @ready ]; do
 		guest_line 120 || return
 	done
-	qmp '{"execute":"qmp_capabilities"}'
 }
 
 # Runs a command in the guest; prints what it prints, returns its status.
@@ -136,7 +151,7 @@ qmp() { # JSON
 
 qmp_event() { # name: waits for it
 	local event=
-	while ! [[ $event == *"\"event\": \"$1\""* ]]; do
+	while [[ $event != *"\"event\": \"$1\""* ]]; do
 		read -r -t 60 -u 6 event || return 1
 	done
 }

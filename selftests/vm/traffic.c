@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow.h"
+#include "traffic.h"
 
 /* The guest that the long runs use: what Linux' driver asks for. */
 static const struct nic_cfg linux_guest = {

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "flow.h"
+#include "traffic.h"
 
 static int packet_backend(const char *ifname)
 {

@@ -12,7 +12,7 @@
 
 #include <linux/ethtool.h>
 
-#include "flow.h"
+#include "traffic.h"
 
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5

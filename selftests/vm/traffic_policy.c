@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 
-#include "flow.h"
+#include "traffic.h"
 
 static const uint8_t mac_b[6] = { 0x02, 0x76, 0x78, 0, 0, 0x02 };
 static const uint8_t mac_host[6] = { 0x02, 0x76, 0x78, 0, 0, 0x77 };

@@ -165,6 +165,23 @@ int nic_resume(struct nic *n)
 	return e ? e : set_backends(n, n->cfg.backend);
 }
 
+int nic_reset(struct nic *n)
+{
+	unsigned int i;
+	int e = set_backends(n, -1);
+
+	for (i = 0; i < 2 && !e; i++) {
+		ring_reset(&n->ring[i], 0);
+		e = nic_setup_ring(n, i, 0);
+	}
+	n->held = 0;
+	for (i = 0; i < n->tx_bufs; i++)
+		n->tx_free[i] = i;
+	n->tx_nfree = n->tx_bufs;
+	nic_rx_fill(n);
+	return e ? e : set_backends(n, n->cfg.backend);
+}
+
 void nic_free(struct nic *n)
 {
 	close(n->dev);

@@ -35,8 +35,6 @@ void ring_init(struct ring *r, struct mem *mem, unsigned int num,
 	       unsigned int region, uint16_t base, bool event_idx,
 	       bool indirect)
 {
-	unsigned int i;
-
 	memset(r, 0, sizeof(*r));
 	r->mem = mem;
 	r->num = num;
@@ -45,19 +43,45 @@ void ring_init(struct ring *r, struct mem *mem, unsigned int num,
 	r->token = calloc(num, sizeof(*r->token));
 	r->chain = calloc(num, sizeof(*r->chain));
 	NEED(r->token && r->chain);
-	for (i = 0; i < num; i++)
+	ring_reset(r, base);
+	r->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	r->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	r->err = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	NEED(r->kick >= 0 && r->call >= 0 && r->err >= 0);
+}
+
+void ring_reset(struct ring *r, uint16_t base)
+{
+	unsigned int i;
+
+	memset(r->desc, 0, 16UL * r->num);
+	memset(r->avail, 0, 6 + 2UL * r->num);
+	memset(r->used, 0, 6 + 8UL * r->num);
+	memset(r->chain, 0, r->num * sizeof(*r->chain));
+	for (i = 0; i < r->num; i++)
 		r->desc[i].next = i + 1;
-	r->free_count = num;
+	r->free_count = r->num;
+	r->free_head = 0;
 	r->avail_idx = base;
 	r->last_used = base;
 	r->kicked = base;
 	r->avail->idx = base;
 	r->used->idx = base;
 	*r->used_event = base;
-	r->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	r->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	r->err = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	NEED(r->kick >= 0 && r->call >= 0 && r->err >= 0);
+}
+
+void ring_desc(struct ring *r, unsigned int i, uint64_t gpa, uint32_t len,
+	       uint16_t flags, uint16_t next)
+{
+	r->desc[i] = (struct vring_desc){ gpa, len, flags, next };
+}
+
+void ring_avail(struct ring *r, uint16_t head)
+{
+	r->avail->ring[r->avail_idx % r->num] = head;
+	STORE(&r->avail->idx, ++r->avail_idx);
+	r->kicked = r->avail_idx;
+	ring_kick(r);
 }
 
 void ring_free(struct ring *r)

@@ -86,6 +86,14 @@ void ring_init(struct ring *r, struct mem *mem, unsigned int num,
 	       bool indirect);
 void ring_free(struct ring *r);
 
+/* ring_reset - as new, whatever was in it; the eventfds stay */
+void ring_reset(struct ring *r, uint16_t base);
+
+/* For tests that write descriptors by hand. */
+void ring_desc(struct ring *r, unsigned int i, uint64_t gpa, uint32_t len,
+	       uint16_t flags, uint16_t next);
+void ring_avail(struct ring *r, uint16_t head);	/* as it stands, and kick */
+
 /*
  * ring_add - offer a chain: @out readable segments, then @in writable ones.
  * Returns false where descriptors are short. @token comes back from ring_reap().
@@ -183,6 +191,9 @@ int nic_start(struct nic *n);
 int nic_stop(struct nic *n);
 int nic_resume(struct nic *n);
 void nic_free(struct nic *n);
+
+/* nic_reset - stop whatever state the rings are in, start with new ones */
+int nic_reset(struct nic *n);
 
 /* nic_setup_ring - NUM, BASE, ADDR, KICK, CALL, ERR of one ring */
 int nic_setup_ring(struct nic *n, unsigned int index, unsigned int base);

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dirtylog.c - write logging for migration: every page that the device wrote
+ * has its bit set in the log, and no page that it did not. The guest's memory
+ * is compared with a copy of it from before, so nothing need be believed.
+ *
+ *	dirtylog xdp|sock|intree
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../vmm/flow.h"
+
+#define PAGE 4096UL
+
+struct log {
+	uint8_t *bits;
+	size_t size;
+};
+
+static bool logged(const struct log *l, uint64_t gpa)
+{
+	uint64_t page = gpa / PAGE;
+
+	NEED(page / 8 < l->size);
+	return l->bits[page / 8] & (1U << (page % 8));
+}
+
+static void log_open(struct log *l, const struct mem *m)
+{
+	const struct mem_region *last = &m->region[m->count - 1];
+
+	l->size = (last->gpa + last->size) / PAGE / 8 + 4096;
+	l->bits = mmap(NULL, l->size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	NEED(l->bits != MAP_FAILED);
+}
+
+/* As QEMU does it while the guest runs: base, features, then the rings. */
+static void log_on(struct bench *b, struct log *l, bool on)
+{
+	uint64_t base = (uintptr_t)l->bits, f = b->nic.cfg.features;
+	unsigned int i;
+
+	NEED(!dev_ioctl(b->nic.dev, VHOST_SET_LOG_BASE, &base));
+	NEED(!dev_set_features(b->nic.dev, f | (on ? BIT64(VHOST_F_LOG_ALL) :
+						0)));
+	for (i = 0; i < 2; i++) {
+		struct ring *r = &b->nic.ring[i];
+
+		NEED(!dev_vring_addr(b->nic.dev, i, r, on,
+				     mem_gpa(r->mem, r->used)));
+	}
+}
+
+static uint8_t *snapshot(const struct mem *m)
+{
+	uint8_t *copy, *p;
+	size_t all = 0;
+	unsigned int i;
+
+	for (i = 0; i < m->count; i++)
+		all += m->region[i].size;
+	copy = p = malloc(all);
+	NEED(copy);
+	for (i = 0; i < m->count; i++) {
+		memcpy(p, m->region[i].hva, m->region[i].size);
+		p += m->region[i].size;
+	}
+	return copy;
+}
+
+/* Pages that the guest itself writes: they differ without the device. */
+static bool guests_own(const struct bench *b, const uint8_t *page)
+{
+	const struct nic *n = &b->nic;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		const struct ring *r = &n->ring[i];
+
+		if (page >= (uint8_t *)r->desc &&
+		    page < (uint8_t *)r->desc + 16UL * r->num)
+			return true;
+		if (page >= (uint8_t *)r->avail &&
+		    page < (uint8_t *)r->avail + 6 + 2UL * r->num)
+			return true;
+		if (r->indirect && page >= (uint8_t *)r->indirect &&
+		    page < (uint8_t *)(r->indirect +
+				       (size_t)r->num * RING_INDIRECT_MAX))
+			return true;
+	}
+	return page >= (uint8_t *)((uintptr_t)n->tx_buf & ~(PAGE - 1)) &&
+	       page < n->tx_buf + n->tx_bufs * n->tx_stride;
+}
+
+static bool in_rx_or_used(const struct bench *b, const uint8_t *page)
+{
+	const struct nic *n = &b->nic;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		const struct ring *r = &n->ring[i];
+
+		if (page >= (uint8_t *)r->used &&
+		    page < (uint8_t *)r->used + 6 + 8UL * r->num)
+			return true;
+	}
+	return page + PAGE > n->rx_buf &&
+	       page < n->rx_buf + n->rx_bufs * n->rx_stride;
+}
+
+struct tally {
+	unsigned int changed, missed, stray, set;
+};
+
+static struct tally compare(const struct bench *b, const struct log *l,
+			    const uint8_t *before)
+{
+	const struct mem *m = &b->nic.mem;
+	struct tally t = { 0 };
+	unsigned int i;
+	size_t at;
+
+	for (i = 0; i < m->count; i++) {
+		const struct mem_region *r = &m->region[i];
+
+		for (at = 0; at < r->size; at += PAGE, before += PAGE) {
+			bool diff = memcmp(before, r->hva + at, PAGE);
+			bool bit = logged(l, r->gpa + at);
+
+			t.set += bit;
+			if (bit && !in_rx_or_used(b, r->hva + at))
+				t.stray++;
+			if (!diff || guests_own(b, r->hva + at))
+				continue;
+			t.changed++;
+			t.missed += !bit;
+		}
+	}
+	return t;
+}
+
+static unsigned int bits_set(const struct log *l)
+{
+	unsigned int n = 0;
+	size_t i;
+
+	for (i = 0; i < l->size; i++)
+		n += __builtin_popcount(l->bits[i]);
+	return n;
+}
+
+static bool logs_what_is_written(struct bench *b, struct log *l,
+				 unsigned int len, unsigned int frames)
+{
+	uint8_t *before;
+	struct tally t;
+
+	memset(l->bits, 0, l->size);
+	before = snapshot(&b->nic.mem);
+	bench_len(b, len);
+	if (!flow_run(b, frames, frames))
+		return false;
+	t = compare(b, l, before);
+	free(before);
+	ktap_diag("%u pages changed, %u bits", t.changed, t.set);
+	return CHECK(t.changed) && CHECK(!t.missed) && CHECK(!t.stray) &&
+	       CHECK(bits_set(l) == t.set) && CHECK(t.set <= t.changed + 2);
+}
+
+static void scenario(enum lane lane, const char *name, struct nic_cfg cfg)
+{
+	struct bench b;
+	struct log l;
+
+	ktap_case(60, "%s: off by default", name);
+	bench_open(&b, lane, cfg);
+	log_open(&l, &b.nic.mem);
+	ktap_ok(flow_run(&b, 100, 100) && CHECK(!bits_set(&l)));
+
+	ktap_case(60, "%s: few frames, few bits", name);
+	log_on(&b, &l, true);
+	ktap_ok(logs_what_is_written(&b, &l, 60, 3));
+	ktap_case(60, "%s: all pages of the ring", name);
+	ktap_ok(logs_what_is_written(&b, &l, 1514, 600));
+	ktap_case(60, "%s: frames over page borders", name);
+	ktap_ok(logs_what_is_written(&b, &l, 9014, 40));
+
+	ktap_case(60, "%s: off again while running", name);
+	log_on(&b, &l, false);
+	memset(l.bits, 0, l.size);
+	ktap_ok(flow_run(&b, 100, 100) && CHECK(!bits_set(&l)));
+	bench_close(&b);
+	munmap(l.bits, l.size);
+}
+
+/* LOG_ALL and nowhere to log to: refused, and nothing changed. */
+static void no_log(enum lane lane)
+{
+	uint64_t bad = 0x800000000000ULL;
+	struct nic_cfg cfg = {
+		.features = F_MODERN, .rx_num = 64, .tx_num = 64,
+		.rx_len = 2048, .tx_len = 2048,
+	};
+	struct bench b;
+
+	ktap_case(30, "logging to where no log can be is refused");
+	bench_open(&b, lane, cfg);
+	/* The base is looked at when it is to be used, as by vhost-net. */
+	NEED(!dev_ioctl(b.nic.dev, VHOST_SET_LOG_BASE, &bad));
+	ktap_ok(CHECK(dev_set_features(b.nic.dev, cfg.features |
+				       BIT64(VHOST_F_LOG_ALL)) == -EFAULT) &&
+		flow_run(&b, 50, 50));
+	bench_close(&b);
+}
+
+/* The log itself goes away: the queue stops, as for any memory. */
+static void log_unmapped(enum lane lane)
+{
+	struct nic_cfg cfg = {
+		.features = F_MODERN, .rx_num = 64, .tx_num = 64,
+		.rx_len = 2048, .tx_len = 2048,
+	};
+	struct ring *r;
+	struct bench b;
+	struct log l;
+	bool ok;
+
+	ktap_case(30, "log unmapped while running");
+	bench_open(&b, lane, cfg);
+	b.tolerant = true;
+	log_open(&l, &b.nic.mem);
+	log_on(&b, &l, true);
+	ok = flow_run(&b, 50, 50);
+	NEED(!mprotect(l.bits, l.size, PROT_NONE));
+	frame_fill(&b.to_guest, pkt_room(&b.wire));
+	pkt_queue(&b.wire, frame_len(&b.to_guest));
+	pkt_flush(&b.wire);
+	r = &b.nic.ring[NIC_RX];
+	ok = ok && CHECK(wait_fd(r->err, 8000)) && CHECK(eventfd_take(r->err));
+	NEED(!mprotect(l.bits, l.size, PROT_READ | PROT_WRITE));
+	NEED(!nic_reset(&b.nic));
+	eventfd_take(b.nic.ring[NIC_TX].err);
+	/* The frame may have stayed in line or be lost: start past it. */
+	if (ok && lane != LANE_INTREE)
+		ok = CHECK(ctl_stat(PORT, VHOST_XDP_STAT_RING_FAULT) >= 1);
+	bench_abandon(&b);
+	munmap(l.bits, l.size);
+	ktap_ok(ok);
+}
+
+int main(int argc, char **argv)
+{
+	enum lane lane = lane_of(argc > 1 ? argv[1] : "xdp");
+	struct nic_cfg merged = {
+		.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
+		.rx_len = 1536, .tx_len = 9018, .regions = 3,
+	};
+	struct nic_cfg big = {
+		.features = F_MODERN, .rx_num = 64, .tx_num = 64,
+		.rx_len = 9216, .tx_len = 9018, .rx_layout = NIC_PIECES,
+		.indirect = true,
+	};
+
+	ktap_case(60, "setup");
+	net_ready(lane);
+	port_attach(lane, PORT, mac_guest, 0, "");
+	scenario(lane, "mergeable", merged);
+	scenario(lane, "big buffers in pieces", big);
+	no_log(lane);
+	if (lane != LANE_INTREE)
+		log_unmapped(lane);
+	port_detach(lane, PORT);
+	return ktap_done();
+}
