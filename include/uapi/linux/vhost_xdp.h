@@ -168,7 +168,8 @@ enum vhost_xdp_queue_attr {
 	X(RX_SOCK_BYTES, "rx_sock_bytes", "their bytes")		       \
 	X(TX_XDP_PACKETS, "tx_xdp_packets", "frames sent by ndo_xdp_xmit")     \
 	X(TX_XDP_BYTES, "tx_xdp_bytes", "their bytes")			       \
-	X(TX_SKB_PACKETS, "tx_skb_packets", "GSO frames sent as skbs")	       \
+	X(TX_SKB_PACKETS, "tx_skb_packets", "frames sent as skbs: GSO, or "    \
+	  "an uplink without ndo_xdp_xmit")				       \
 	X(TX_SKB_BYTES, "tx_skb_bytes", "their bytes")			       \
 	X(TX_LOCAL_PACKETS, "tx_local_packets", "frames to other ports only")  \
 	X(TX_LOCAL_BYTES, "tx_local_bytes", "their bytes")		       \

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * compat.h - what differs between the kernels we build for (6.12 and later).
+ *
+ * By symbol or feature, never by a ladder of distribution versions. Nothing
+ * outside this file looks at LINUX_VERSION_CODE.
+ */
+#ifndef VXDP_COMPAT_H
+#define VXDP_COMPAT_H
+
+#include <linux/err.h>
+#include <linux/sched/vhost_task.h>
+#include <linux/skbuff.h>
+#include <linux/version.h>
+
+/* 6.12 answered NULL before a stable update made it an error pointer. */
+static inline struct vhost_task *
+vxdp_vhost_task_create(bool (*fn)(void *), void (*handle_sigkill)(void *),
+		       void *arg, const char *name)
+{
+	struct vhost_task *task = vhost_task_create(fn, handle_sigkill, arg, name);
+
+	return task ? task : ERR_PTR(-ENOMEM);
+}
+
+/* 6.14 keeps the sum; before it, frags were taken for whole buffers anyway. */
+static inline void vxdp_add_frags_truesize(struct skb_shared_info *sinfo, u32 size)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+	sinfo->xdp_frags_truesize += size;
+#endif
+}
+
+static inline void vxdp_init_frags(struct skb_shared_info *sinfo)
+{
+	sinfo->nr_frags = 0;
+	sinfo->xdp_frags_size = 0;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+	sinfo->xdp_frags_truesize = 0;
+#endif
+}
+
+#endif /* VXDP_COMPAT_H */

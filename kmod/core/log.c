@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * log.c - the dirty log of live migration.
+ *
+ * Bit n of the VMM's log stands for guest page n. Whoever writes guest memory
+ * logs after the write, so that the VMM, which clears a bit and then reads the
+ * page, sees the bit again or the whole write.
+ */
+#include "log.h"
+
+/**
+ * vxdp_log_access_ok() - may the log hold the bits of a guest range?
+ * @base: user address of the log
+ * @gpa: guest-physical start
+ * @len: bytes
+ *
+ * Return: false where an address wraps or is not the VMM's to write.
+ */
+bool vxdp_log_access_ok(u64 base, u64 gpa, u64 len)
+{
+	u64 first = gpa / VXDP_LOG_PAGE / 8;
+	u64 bytes;
+
+	if (!len)
+		return true;
+	if (gpa + (len - 1) < gpa || base + first < base)
+		return false;
+	bytes = (gpa + (len - 1)) / VXDP_LOG_PAGE / 8 - first + 1;
+	return vxdp_access_ok(base + first, bytes);
+}
+
+/**
+ * vxdp_log_memory_ok() - may the log hold the bits of all guest memory?
+ * @base: user address of the log
+ * @mem: the table
+ *
+ * Return: as vxdp_log_access_ok(), for each region.
+ */
+bool vxdp_log_memory_ok(u64 base, const struct vxdp_memory *mem)
+{
+	u32 i;
+
+	for (i = 0; i < mem->nr; i++) {
+		if (!vxdp_log_access_ok(base, mem->region[i].guest_phys_addr,
+					mem->region[i].memory_size))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * vxdp_log_write() - mark the pages of a guest range as written
+ * @base: user address of the log
+ * @gpa: guest-physical start, checked by vxdp_log_access_ok() or not: the write
+ *	itself fails on what is not the VMM's
+ * @len: bytes written; 0 marks nothing
+ *
+ * Sets a word at a time. The words are aligned, so the few bytes beside the log
+ * that one may cover are on a page of the log, and are not changed.
+ *
+ * Context: process, in the VMM's address space, after the write to guest memory.
+ * Return: 0, or -EFAULT.
+ */
+int vxdp_log_write(u64 base, u64 gpa, u64 len)
+{
+	u64 page, last, addr, left;
+	u32 bits, shift;
+
+	if (!len)
+		return 0;
+	if (gpa + (len - 1) < gpa)
+		return -EFAULT;
+
+	/* Pairs with the VMM's fetch-and-clear before it reads the page. */
+	smp_wmb();
+	page = gpa / VXDP_LOG_PAGE;
+	last = (gpa + (len - 1)) / VXDP_LOG_PAGE;
+	while (page <= last) {
+		addr = base + page / 8;
+		if (addr < base)
+			return -EFAULT;
+		shift = (addr & 3) * 8 + page % 8;
+		left = min_t(u64, last - page + 1, 32 - shift);
+		bits = (left == 32 ? ~0U : (1U << left) - 1) << shift;
+		if (vxdp_or_u32(bits, addr & ~3ULL))
+			return -EFAULT;
+		page += left;
+	}
+	return 0;
+}

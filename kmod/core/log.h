@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * log.h - the dirty log: which guest pages we have written.
+ */
+#ifndef VXDP_LOG_H
+#define VXDP_LOG_H
+
+#include "memory.h"
+
+/* VHOST_PAGE_SIZE: a bit of the log stands for so many bytes. */
+#define VXDP_LOG_PAGE	0x1000
+
+bool vxdp_log_access_ok(u64 base, u64 gpa, u64 len);
+bool vxdp_log_memory_ok(u64 base, const struct vxdp_memory *mem);
+int vxdp_log_write(u64 base, u64 gpa, u64 len);
+
+#endif /* VXDP_LOG_H */

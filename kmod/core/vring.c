@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vring.c - the device side of a split virtqueue.
+ *
+ * Order of accesses, the driver being the guest (virtio 1.2, 2.7.13 and 2.7.7):
+ *
+ *	driver				device (here)
+ *
+ *	write descriptors, ring[]	(B) read avail->idx
+ *	(A) write barrier		    smp_rmb, in read_avail_idx()
+ *	write avail->idx		    read ring[], descriptors
+ *
+ *	read used->idx			(C) write buffers, used->ring[]
+ *	(D) read barrier		    smp_wmb, in vxdp_vring_add_used()
+ *	read used->ring[], buffers	    write used->idx
+ *
+ *	write avail->used_event		(E) write used->idx
+ *	(F) full barrier		    smp_mb, in vxdp_vring_need_signal()
+ *	read used->idx			    read used_event or avail->flags
+ *
+ *	write avail->idx		(G) write avail_event or used->flags
+ *	(H) full barrier		    smp_mb, in vxdp_vring_enable_kick()
+ *	read avail_event, used->flags	    read avail->idx
+ *
+ * (A) pairs with (B), (C) with (D), (E) with (F), (G) with (H).
+ *
+ * Guest memory is read once into a local and then checked. What is found wrong
+ * is kept in vr->error, after which nothing is taken from the ring until it is
+ * started anew; an error return always comes with one.
+ */
+#include <linux/vhost_xdp.h>
+#include "vring.h"
+
+static int broken(struct vxdp_vring *vr, u32 error)
+{
+	if (!vr->error)
+		vr->error = error;
+	return -EINVAL;
+}
+
+#define BROKEN(vr, what) broken(vr, VHOST_XDP_STAT_RING_##what)
+
+static u64 avail_entry(const struct vxdp_vring *vr, u16 idx)
+{
+	return vr->avail + offsetof(struct vring_avail, ring) +
+	       (idx & (vr->num - 1)) * sizeof(u16);
+}
+
+static u64 used_event(const struct vxdp_vring *vr)
+{
+	return vr->avail + offsetof(struct vring_avail, ring) +
+	       vr->num * sizeof(u16);
+}
+
+static u64 used_entry_off(const struct vxdp_vring *vr, u16 idx)
+{
+	return offsetof(struct vring_used, ring) +
+	       (idx & (vr->num - 1)) * sizeof(struct vring_used_elem);
+}
+
+static u64 avail_event_off(const struct vxdp_vring *vr)
+{
+	return offsetof(struct vring_used, ring) +
+	       vr->num * sizeof(struct vring_used_elem);
+}
+
+/**
+ * vxdp_vring_desc_size() - bytes of the descriptor table
+ * @num: entries
+ *
+ * Return: bytes.
+ */
+u64 vxdp_vring_desc_size(u32 num)
+{
+	return sizeof(struct vring_desc) * (u64)num;
+}
+
+/**
+ * vxdp_vring_avail_size() - bytes of the driver area, used_event included
+ * @vr: for its features
+ * @num: entries
+ *
+ * Return: bytes.
+ */
+u64 vxdp_vring_avail_size(const struct vxdp_vring *vr, u32 num)
+{
+	return offsetof(struct vring_avail, ring) + sizeof(u16) * (u64)num +
+	       (vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX) ? sizeof(u16) : 0);
+}
+
+/**
+ * vxdp_vring_used_size() - bytes of the device area, avail_event included
+ * @vr: for its features
+ * @num: entries
+ *
+ * Return: bytes.
+ */
+u64 vxdp_vring_used_size(const struct vxdp_vring *vr, u32 num)
+{
+	return offsetof(struct vring_used, ring) +
+	       sizeof(struct vring_used_elem) * (u64)num +
+	       (vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX) ? sizeof(u16) : 0);
+}
+
+/**
+ * vxdp_vring_access_ok() - may the ring's parts be where the VMM says?
+ * @vr: for its size and features
+ * @desc: user address of the descriptor table
+ * @avail: user address of the driver area
+ * @used: user address of the device area
+ *
+ * Return: false where one is not in user space.
+ */
+bool vxdp_vring_access_ok(const struct vxdp_vring *vr, u64 desc, u64 avail, u64 used)
+{
+	return vxdp_access_ok(desc, vxdp_vring_desc_size(vr->num)) &&
+	       vxdp_access_ok(avail, vxdp_vring_avail_size(vr, vr->num)) &&
+	       vxdp_access_ok(used, vxdp_vring_used_size(vr, vr->num));
+}
+
+static int log_used(struct vxdp_vring *vr, u64 off, u64 len)
+{
+	if (!vr->log_used)
+		return 0;
+	return vxdp_log_write(vr->log_base, vr->log_addr + off, len);
+}
+
+static int put_used_u16(struct vxdp_vring *vr, u64 off, u16 val)
+{
+	if (vxdp_put_u16(val, vr->used + off) ||
+	    log_used(vr, off, sizeof(val)))
+		return BROKEN(vr, FAULT);
+	return 0;
+}
+
+/**
+ * vxdp_vring_start() - begin to serve a ring that a backend was given
+ * @vr: with its addresses and base set
+ *
+ * Takes the used index over from the ring, as migration wants, and suppresses
+ * kicks until vxdp_vring_enable_kick().
+ *
+ * Return: 0, or -EFAULT where the ring cannot be accessed; then it is as before.
+ */
+int vxdp_vring_start(struct vxdp_vring *vr)
+{
+	u16 idx;
+
+	if (vxdp_put_u16(vr->used_flags, vr->used) ||
+	    log_used(vr, 0, sizeof(u16)) ||
+	    vxdp_get_u16(&idx, vr->used + offsetof(struct vring_used, idx)))
+		return -EFAULT;
+	vr->last_used = idx;
+	vr->avail_idx = vr->last_avail;
+	vr->signalled_valid = false;
+	vr->error = 0;
+	return 0;
+}
+
+static int read_avail_idx(struct vxdp_vring *vr)
+{
+	u16 idx;
+
+	if (vxdp_get_u16(&idx, vr->avail + offsetof(struct vring_avail, idx)))
+		return BROKEN(vr, FAULT);
+	if ((u16)(idx - vr->last_avail) > vr->num)
+		return BROKEN(vr, AVAIL);
+	vr->avail_idx = idx;
+	/* (B) */
+	smp_rmb();
+	return 0;
+}
+
+static int add_buffer(struct vxdp_vring *vr, struct vxdp_chain *c,
+		      const struct vring_desc *desc)
+{
+	bool write = desc->flags & VRING_DESC_F_WRITE;
+	u32 used = c->out_num + c->in_num;
+	int n;
+
+	if (++c->desc_num > VXDP_CHAIN_DESC_MAX(vr->num))
+		return BROKEN(vr, LOOP);
+	if (!write && c->in_num)
+		return BROKEN(vr, ORDER);
+
+	n = vxdp_memory_translate(vr->mem, desc->addr, desc->len, c->iov + used,
+				  c->iov_max - used);
+	if (n == -ENOBUFS)
+		return BROKEN(vr, LEN);
+	if (n < 0)
+		return BROKEN(vr, ADDR);
+	if (!write) {
+		c->out_num += n;
+		c->out_len += desc->len;
+		return 0;
+	}
+	if (n && c->seg)
+		c->seg[c->seg_num++] = (struct vxdp_seg){ desc->addr, desc->len };
+	c->in_num += n;
+	c->in_len += desc->len;
+	return 0;
+}
+
+/* Guest-physical contiguous, but perhaps not so for us: read piece by piece. */
+static int read_indirect(struct vxdp_vring *vr, u64 gpa, struct vring_desc *desc)
+{
+	struct iovec iov[2];
+	u8 *to = (u8 *)desc;
+	int i, n;
+
+	n = vxdp_memory_translate(vr->mem, gpa, sizeof(*desc), iov, ARRAY_SIZE(iov));
+	if (n < 0)
+		return BROKEN(vr, INDIRECT);
+	for (i = 0; i < n; i++) {
+		if (vxdp_copy_from_user(to, (u64)iov[i].iov_base, iov[i].iov_len))
+			return BROKEN(vr, FAULT);
+		to += iov[i].iov_len;
+	}
+	return 0;
+}
+
+/* virtio 1.2, 2.7.5.3: one table, no table in a table, F_WRITE of it ignored. */
+static int add_indirect(struct vxdp_vring *vr, struct vxdp_chain *c,
+			const struct vring_desc *table)
+{
+	u32 count = table->len / sizeof(struct vring_desc);
+	struct vring_desc desc;
+	u32 i = 0;
+
+	if (table->len % sizeof(struct vring_desc) || !count || count > U16_MAX + 1)
+		return BROKEN(vr, INDIRECT);
+
+	for (;;) {
+		if (read_indirect(vr, table->addr + i * sizeof(desc), &desc))
+			return -EINVAL;
+		if (desc.flags & VRING_DESC_F_INDIRECT)
+			return BROKEN(vr, INDIRECT);
+		if (add_buffer(vr, c, &desc))
+			return -EINVAL;
+		if (!(desc.flags & VRING_DESC_F_NEXT))
+			return 0;
+		i = desc.next;
+		if (i >= count)
+			return BROKEN(vr, NEXT);
+	}
+}
+
+static int walk_chain(struct vxdp_vring *vr, struct vxdp_chain *c)
+{
+	struct vring_desc desc;
+	u32 i = c->head;
+
+	for (;;) {
+		if (vxdp_copy_from_user(&desc, vr->desc + i * sizeof(desc), sizeof(desc)))
+			return BROKEN(vr, FAULT);
+		if (desc.flags & VRING_DESC_F_INDIRECT) {
+			if (add_indirect(vr, c, &desc))
+				return -EINVAL;
+		} else if (add_buffer(vr, c, &desc)) {
+			return -EINVAL;
+		}
+		if (!(desc.flags & VRING_DESC_F_NEXT))
+			return 0;
+		i = desc.next;
+		if (i >= vr->num)
+			return BROKEN(vr, NEXT);
+	}
+}
+
+/**
+ * vxdp_vring_next() - take the next chain that the driver made available
+ * @vr: the ring
+ * @chain: in: iov, iov_max, seg; out: the chain
+ *
+ * The chain counts as taken until vxdp_vring_rewind() or vxdp_vring_add_used().
+ * Bounded by VXDP_CHAIN_DESC_MAX(), whatever the guest links.
+ *
+ * Return: 1, 0 where none is available, negative where the ring broke.
+ */
+int vxdp_vring_next(struct vxdp_vring *vr, struct vxdp_chain *chain)
+{
+	u16 head;
+
+	if (vr->error)
+		return -EINVAL;
+	if (vr->avail_idx == vr->last_avail) {
+		if (read_avail_idx(vr))
+			return -EINVAL;
+		if (vr->avail_idx == vr->last_avail)
+			return 0;
+	}
+
+	if (vxdp_get_u16(&head, avail_entry(vr, vr->last_avail)))
+		return BROKEN(vr, FAULT);
+	if (head >= vr->num)
+		return BROKEN(vr, HEAD);
+
+	chain->head = head;
+	chain->out_num = 0;
+	chain->in_num = 0;
+	chain->out_len = 0;
+	chain->in_len = 0;
+	chain->desc_num = 0;
+	chain->seg_num = 0;
+	if (walk_chain(vr, chain))
+		return -EINVAL;
+	if (!(chain->out_len + chain->in_len))
+		return BROKEN(vr, LEN);
+	vr->last_avail++;
+	return 1;
+}
+
+/**
+ * vxdp_vring_rewind() - put back the chains taken last
+ * @vr: the ring
+ * @n: how many
+ */
+void vxdp_vring_rewind(struct vxdp_vring *vr, u16 n)
+{
+	vr->last_avail -= n;
+}
+
+/**
+ * vxdp_vring_empty() - is there nothing to take?
+ * @vr: the ring
+ *
+ * Return: true where there is not, and where the ring is broken.
+ */
+bool vxdp_vring_empty(struct vxdp_vring *vr)
+{
+	if (vr->error)
+		return true;
+	if (vr->avail_idx != vr->last_avail)
+		return false;
+	return read_avail_idx(vr) || vr->avail_idx == vr->last_avail;
+}
+
+/**
+ * vxdp_vring_log_chain() - log what was written into a chain
+ * @vr: the ring
+ * @chain: as vxdp_vring_next() filled it, with its segments
+ * @len: bytes written, from the chain's start
+ *
+ * Return: 0, or negative where the ring broke because the log is not writable.
+ */
+int vxdp_vring_log_chain(struct vxdp_vring *vr, const struct vxdp_chain *chain, u64 len)
+{
+	u32 i;
+	u64 part;
+
+	if (!vr->log_all || !chain->seg)
+		return 0;
+	for (i = 0; i < chain->seg_num && len; i++) {
+		part = min(len, chain->seg[i].len);
+		if (vxdp_log_write(vr->log_base, chain->seg[i].gpa, part))
+			return BROKEN(vr, FAULT);
+		len -= part;
+	}
+	return 0;
+}
+
+static int put_used_run(struct vxdp_vring *vr, const struct vxdp_used *elem, u16 n)
+{
+	u64 off = used_entry_off(vr, vr->last_used);
+	size_t bytes = n * sizeof(*elem);
+
+	if (vxdp_copy_to_user(vr->used + off, elem, bytes) ||
+	    log_used(vr, off, bytes))
+		return BROKEN(vr, FAULT);
+	vr->last_used += n;
+	return 0;
+}
+
+/**
+ * vxdp_vring_add_used() - give chains back to the driver
+ * @vr: the ring
+ * @elem: heads and bytes written, in the order of use
+ * @n: how many, at most the ring's size
+ *
+ * Also on a ring that broke meanwhile: what was taken before is given back.
+ *
+ * Return: 0, or negative where the ring broke.
+ */
+int vxdp_vring_add_used(struct vxdp_vring *vr, const struct vxdp_used *elem, u16 n)
+{
+	u16 old = vr->last_used;
+	u16 run = min_t(u32, n, vr->num - (old & (vr->num - 1)));
+
+	/* Only a driver that lies about its ring gets us to hold more. */
+	if (n > vr->num)
+		return BROKEN(vr, AVAIL);
+	if (put_used_run(vr, elem, run) ||
+	    (n > run && put_used_run(vr, elem + run, n - run)))
+		return -EINVAL;
+
+	/* Past the driver's event once around: it cannot tell old from new. */
+	if ((u16)(vr->last_used - vr->signalled_used) < (u16)(vr->last_used - old))
+		vr->signalled_valid = false;
+
+	/* (C) */
+	smp_wmb();
+	return put_used_u16(vr, offsetof(struct vring_used, idx), vr->last_used);
+}
+
+/**
+ * vxdp_vring_need_signal() - does the driver want to hear of what was used?
+ * @vr: the ring, after vxdp_vring_add_used()
+ *
+ * Where the driver's wish cannot be read, it is told: too much is safe.
+ * virtio 1.2, 2.7.7; VIRTIO_F_NOTIFY_ON_EMPTY of legacy drivers first.
+ *
+ * Return: true where the call eventfd is to be signalled.
+ */
+bool vxdp_vring_need_signal(struct vxdp_vring *vr)
+{
+	u16 old, event, flags;
+	bool valid;
+
+	/* (E) */
+	smp_mb();
+
+	if (vxdp_vring_has(vr, VIRTIO_F_NOTIFY_ON_EMPTY) &&
+	    vr->avail_idx == vr->last_avail)
+		return true;
+
+	if (!vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX)) {
+		if (vxdp_get_u16(&flags, vr->avail))
+			return true;
+		return !(flags & VRING_AVAIL_F_NO_INTERRUPT);
+	}
+
+	old = vr->signalled_used;
+	valid = vr->signalled_valid;
+	vr->signalled_used = vr->last_used;
+	vr->signalled_valid = true;
+	if (!valid || vxdp_get_u16(&event, used_event(vr)))
+		return true;
+	return vring_need_event(event, vr->last_used, old);
+}
+
+static int tell_driver(struct vxdp_vring *vr)
+{
+	if (vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX))
+		return put_used_u16(vr, avail_event_off(vr), vr->avail_idx);
+	return put_used_u16(vr, 0, vr->used_flags);
+}
+
+/**
+ * vxdp_vring_enable_kick() - ask the driver to kick for the next chain
+ * @vr: the ring, seen empty (or, after a rewind, without enough)
+ *
+ * Return: true where chains came in meanwhile: disable kicks again and go on.
+ */
+bool vxdp_vring_enable_kick(struct vxdp_vring *vr)
+{
+	u16 seen = vr->avail_idx;
+
+	if (vr->error)
+		return false;
+	vr->used_flags &= ~VRING_USED_F_NO_NOTIFY;
+	if (tell_driver(vr))
+		return false;
+	/* (G) */
+	smp_mb();
+	return !read_avail_idx(vr) && vr->avail_idx != seen;
+}
+
+/**
+ * vxdp_vring_disable_kick() - tell the driver that we look by ourselves
+ * @vr: the ring
+ *
+ * With VIRTIO_RING_F_EVENT_IDX there is nothing to write: the event stays behind.
+ */
+void vxdp_vring_disable_kick(struct vxdp_vring *vr)
+{
+	if (vr->error || vr->used_flags & VRING_USED_F_NO_NOTIFY)
+		return;
+	vr->used_flags |= VRING_USED_F_NO_NOTIFY;
+	if (!vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX))
+		put_used_u16(vr, 0, vr->used_flags);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * vring.h - the device side of a split virtqueue (virtio 1.2, section 2.7).
+ *
+ * Nothing here locks: a ring belongs to whoever holds the lock of the object it
+ * is embedded in. All functions that touch the ring run in process context in the
+ * VMM's address space.
+ */
+#ifndef VXDP_VRING_H
+#define VXDP_VRING_H
+
+#include "log.h"
+
+/* UIO_MAXIOV: buffers of one chain, in pieces after translation. */
+#define VXDP_CHAIN_IOV_MAX	1024
+
+/*
+ * Descriptors of one chain, empty ones and those of indirect tables included.
+ * The specification allows no more than the ring's size; Linux guests exceed
+ * small rings by indirect tables.
+ */
+#define VXDP_CHAIN_DESC_MAX(num)	max_t(u32, num, VXDP_CHAIN_IOV_MAX)
+
+/* A used element as it stands in guest memory, for add_used(). */
+struct vxdp_used {
+	u32 id;
+	u32 len;
+};
+
+/**
+ * struct vxdp_vring - a split virtqueue, as the device sees it
+ * @num: entries, a power of two, 1 to 32768
+ * @desc: user address of the descriptor table
+ * @avail: user address of the driver area
+ * @used: user address of the device area
+ * @features: what the driver acknowledged
+ * @mem: the memory table, or NULL
+ * @log_all: buffers are logged (VHOST_F_LOG_ALL)
+ * @log_used: the used ring is logged (VHOST_VRING_F_LOG)
+ * @log_base: user address of the log
+ * @log_addr: guest-physical address of the used ring
+ * @avail_idx: the driver's index as we last read it
+ * @last_avail: the next entry to take
+ * @last_used: the next entry to give back
+ * @signalled_used: @last_used when we last decided whether to notify
+ * @signalled_valid: @signalled_used means something
+ * @used_flags: what we wrote, VRING_USED_F_*
+ * @error: enum vhost_xdp_stat of what broke the ring; 0 while it is whole
+ */
+struct vxdp_vring {
+	u32 num;
+	u64 desc;
+	u64 avail;
+	u64 used;
+	u64 features;
+	const struct vxdp_memory *mem;
+	bool log_all;
+	bool log_used;
+	u64 log_base;
+	u64 log_addr;
+
+	u16 avail_idx;
+	u16 last_avail;
+	u16 last_used;
+	u16 signalled_used;
+	bool signalled_valid;
+	u16 used_flags;
+	u32 error;
+};
+
+/**
+ * struct vxdp_chain - one descriptor chain, translated
+ * @head: its number, to give back
+ * @out_num: iovecs to read, first in @iov
+ * @in_num: iovecs to write, behind them
+ * @out_len: bytes to read
+ * @in_len: bytes to write
+ * @desc_num: descriptors it has, for the bound
+ * @seg_num: entries of @seg
+ * @iov_max: room in @iov and @seg
+ * @iov: pieces, the caller's room
+ * @seg: guest-physical ranges to write, for the log: the caller's room; NULL
+ *	where the ring is not logged
+ */
+struct vxdp_chain {
+	u32 head;
+	u32 out_num;
+	u32 in_num;
+	u64 out_len;
+	u64 in_len;
+	u32 desc_num;
+	u32 seg_num;
+	u32 iov_max;
+	struct iovec *iov;
+	struct vxdp_seg {
+		u64 gpa;
+		u64 len;
+	} *seg;
+};
+
+static inline bool vxdp_vring_has(const struct vxdp_vring *vr, int bit)
+{
+	return vr->features & (1ULL << bit);
+}
+
+u64 vxdp_vring_desc_size(u32 num);
+u64 vxdp_vring_avail_size(const struct vxdp_vring *vr, u32 num);
+u64 vxdp_vring_used_size(const struct vxdp_vring *vr, u32 num);
+bool vxdp_vring_access_ok(const struct vxdp_vring *vr, u64 desc, u64 avail, u64 used);
+int vxdp_vring_start(struct vxdp_vring *vr);
+int vxdp_vring_next(struct vxdp_vring *vr, struct vxdp_chain *chain);
+void vxdp_vring_rewind(struct vxdp_vring *vr, u16 n);
+bool vxdp_vring_empty(struct vxdp_vring *vr);
+int vxdp_vring_log_chain(struct vxdp_vring *vr, const struct vxdp_chain *chain, u64 len);
+int vxdp_vring_add_used(struct vxdp_vring *vr, const struct vxdp_used *elem, u16 n);
+bool vxdp_vring_need_signal(struct vxdp_vring *vr);
+bool vxdp_vring_enable_kick(struct vxdp_vring *vr);
+void vxdp_vring_disable_kick(struct vxdp_vring *vr);
+
+#endif /* VXDP_VRING_H */

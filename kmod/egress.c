@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * egress.c - a batch of frames through the egress program, and on to where it
+ * says: the uplink, a redirect target, the VMM's socket, or nowhere.
+ *
+ * The program runs with softirqs off, as in a driver. What may sleep, the socket,
+ * has its turn after the batch.
+ */
+#include <linux/bvec.h>
+#include <linux/etherdevice.h>
+#include <linux/filter.h>
+#include <net/page_pool/helpers.h>
+#include "egress.h"
+#include "sock.h"
+#include "uplink.h"
+
+static DEFINE_PER_CPU(struct vxdp_egress *, running);
+
+/**
+ * vxdp_egress_current() - is this frame one that a guest is sending just now?
+ * @xdp: what a program was given
+ *
+ * Context: softirqs off.
+ * Return: what is known of it, or NULL: it was received.
+ */
+struct vxdp_egress *vxdp_egress_current(const struct xdp_buff *xdp)
+{
+	struct vxdp_egress *e = this_cpu_read(running);
+
+	return e && &e->slot->xdp == xdp ? e : NULL;
+}
+
+/**
+ * vxdp_egress_shift() - how far a program has moved the frame's start
+ * @slot: the frame
+ *
+ * Return: bytes put in front; negative: taken away.
+ */
+int vxdp_egress_shift(const struct vxdp_tx_slot *slot)
+{
+	return slot->data - slot->xdp.data;
+}
+
+/**
+ * vxdp_egress_copy_to_host() - have a copy go by the exception path as well
+ * @e: the frame
+ *
+ * Once a frame; more often has no effect.
+ *
+ * Context: softirqs off.
+ * Return: 0, -EMSGSIZE, -ENOMEM.
+ */
+int vxdp_egress_copy_to_host(struct vxdp_egress *e)
+{
+	struct xdp_buff *xdp = &e->slot->xdp;
+	u32 len = xdp_get_buff_len(xdp);
+	struct vxdp_frame *frame;
+
+	if (e->to_host)
+		return 0;
+	if (len > VHOST_XDP_FRAME_MAX)
+		return -EMSGSIZE;
+	frame = vxdp_frame_alloc(len, GFP_ATOMIC);
+	if (!frame)
+		return -ENOMEM;
+	vxdp_buff_read(xdp, 0, frame->data, len);
+	list_add_tail(&frame->node, &e->q->host_frames);
+	e->to_host = true;
+	return 0;
+}
+
+/**
+ * vxdp_egress_free() - give a frame's pages back to the pool
+ * @q: whose pool
+ * @slot: the frame, still an xdp_buff
+ */
+void vxdp_egress_free(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
+{
+	struct xdp_buff *xdp = &slot->xdp;
+	struct skb_shared_info *sinfo;
+	int i;
+
+	if (xdp_buff_has_frags(xdp)) {
+		sinfo = xdp_get_shared_info_from_buff(xdp);
+		for (i = 0; i < sinfo->nr_frags; i++)
+			page_pool_put_full_page(q->pool, skb_frag_page(&sinfo->frags[i]), false);
+	}
+	page_pool_put_full_page(q->pool, virt_to_head_page(xdp->data_hard_start), false);
+}
+
+static void drop(struct vxdp_queue *q, struct vxdp_tx_slot *slot, enum vhost_xdp_stat why)
+{
+	vxdp_count(q, why, 1);
+	vxdp_egress_free(q, slot);
+}
+
+static u32 meta_flags(const struct vxdp_queue *q, const struct vxdp_tx_slot *slot)
+{
+	u64 host = READ_ONCE(q->port->host_mac);
+	u32 flags = 0;
+
+	if (vxdp_slot_is_gso(slot))
+		flags |= VHOST_XDP_META_GSO;
+	if (host && ether_addr_to_u64(slot->xdp.data) == host)
+		flags |= VHOST_XDP_META_TO_HOST;
+	return flags;
+}
+
+static u32 run_program(struct vxdp_egress *e, struct bpf_prog *prog)
+{
+	struct xdp_buff *xdp = &e->slot->xdp;
+	struct vhost_xdp_meta *meta = xdp->data - sizeof(*meta);
+	u32 act;
+
+	meta->port = e->q->port->id;
+	meta->flags = meta_flags(e->q, e->slot);
+	xdp->data_meta = meta;
+	this_cpu_write(running, e);
+	/* Not bpf_prog_run_xdp(): XDP_TX has its own meaning here, bond or not. */
+	act = bpf_prog_run(prog, xdp);
+	this_cpu_write(running, NULL);
+	/* Ours, not for who receives the frame. */
+	xdp->data_meta = xdp->data;
+	return act;
+}
+
+struct batch {
+	struct vxdp_queue *q;
+	struct net_device *dev;
+	struct bpf_prog *prog;
+	u32 out;
+	bool redirected;
+};
+
+static void flush_out(struct batch *b)
+{
+	vxdp_uplink_send(b->q->port, b->dev, b->q->scratch->out, b->out);
+	b->out = 0;
+}
+
+static void to_uplink(struct batch *b, struct vxdp_tx_slot *slot)
+{
+	struct xdp_frame *frame = xdp_convert_buff_to_frame(&slot->xdp);
+
+	if (!frame) {
+		drop(b->q, slot, VHOST_XDP_STAT_TX_DROP_ABORTED);
+		return;
+	}
+	if (!vxdp_slot_is_gso(slot)) {
+		b->q->scratch->out[b->out++] = frame;
+		return;
+	}
+	/* In order with what came before. */
+	flush_out(b);
+	vxdp_uplink_send_gso(b->q->port, b->dev, frame, &slot->hdr,
+			     vxdp_egress_shift(slot));
+}
+
+static void redirect(struct batch *b, struct vxdp_tx_slot *slot)
+{
+	u32 len = xdp_get_buff_len(&slot->xdp);
+
+	/* A redirect target takes no metadata, so nobody would segment it. */
+	if (vxdp_slot_is_gso(slot) || xdp_do_redirect(b->dev, &slot->xdp, b->prog)) {
+		drop(b->q, slot, VHOST_XDP_STAT_TX_DROP_REDIRECT);
+		return;
+	}
+	b->redirected = true;
+	vxdp_stats_packet(b->q->port->stats, VHOST_XDP_STAT_TX_REDIRECT_PACKETS, len);
+}
+
+static void decide(struct batch *b, struct vxdp_tx_slot *slot)
+{
+	struct vxdp_egress e = { .q = b->q, .slot = slot };
+	u32 act = XDP_TX;
+
+	if (b->prog)
+		act = run_program(&e, b->prog);
+	switch (act) {
+	case XDP_TX:
+		to_uplink(b, slot);
+		break;
+	case XDP_REDIRECT:
+		redirect(b, slot);
+		break;
+	case XDP_PASS:
+		slot->host = true;
+		break;
+	case XDP_DROP:
+		if (!e.delivered && !e.to_host) {
+			drop(b->q, slot, VHOST_XDP_STAT_TX_DROP_POLICY);
+			break;
+		}
+		if (e.delivered)
+			vxdp_stats_packet(b->q->port->stats,
+					  VHOST_XDP_STAT_TX_LOCAL_PACKETS, slot->len);
+		vxdp_egress_free(b->q, slot);
+		break;
+	default:
+		drop(b->q, slot, VHOST_XDP_STAT_TX_DROP_ABORTED);
+	}
+}
+
+static void decide_all(struct vxdp_queue *q, u32 nr)
+{
+	struct bpf_net_context ctx_mem, *ctx;
+	struct batch b = { .q = q };
+	u32 i;
+
+	local_bh_disable();
+	ctx = bpf_net_ctx_set(&ctx_mem);
+	rcu_read_lock();
+	b.dev = rcu_dereference(q->port->uplink);
+	b.prog = rcu_dereference(q->port->egress);
+	q->rxq.dev = b.dev;
+	for (i = 0; i < nr; i++) {
+		if (b.dev)
+			decide(&b, &q->scratch->slot[i]);
+		else
+			drop(q, &q->scratch->slot[i], VHOST_XDP_STAT_TX_DROP_NO_UPLINK);
+	}
+	if (b.out)
+		flush_out(&b);
+	if (b.redirected)
+		xdp_do_flush();
+	q->rxq.dev = NULL;
+	rcu_read_unlock();
+	bpf_net_ctx_clear(ctx);
+	local_bh_enable();
+}
+
+static void sent_to_host(struct vxdp_queue *q, u32 len, int ret)
+{
+	if (ret)
+		vxdp_count(q, VHOST_XDP_STAT_TX_DROP_SOCK, 1);
+	else
+		vxdp_stats_packet(q->port->stats, VHOST_XDP_STAT_TX_SOCK_PACKETS, len);
+}
+
+static u32 fill_bvec(struct bio_vec *bv, struct xdp_buff *xdp, u32 hlen)
+{
+	struct skb_shared_info *sinfo;
+	u32 i, n = 1;
+
+	bvec_set_virt(&bv[0], xdp->data - hlen, xdp->data_end - xdp->data + hlen);
+	if (!xdp_buff_has_frags(xdp))
+		return n;
+	sinfo = xdp_get_shared_info_from_buff(xdp);
+	for (i = 0; i < sinfo->nr_frags; i++, n++)
+		bvec_set_page(&bv[n], skb_frag_page(&sinfo->frags[i]),
+			      skb_frag_size(&sinfo->frags[i]),
+			      skb_frag_off(&sinfo->frags[i]));
+	return n;
+}
+
+/* The socket has the header that the VMM agreed with it: put it in front. */
+static void pass(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
+{
+	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	struct xdp_buff *xdp = &slot->xdp;
+	struct bio_vec bv[MAX_SKB_FRAGS + 1];
+	u32 len = xdp_get_buff_len(xdp);
+	struct iov_iter it;
+	u32 n;
+
+	if ((vxdp_slot_is_gso(slot) && !q->sock_hlen) ||
+	    xdp->data - xdp->data_hard_start < q->sock_hlen) {
+		drop(q, slot, VHOST_XDP_STAT_TX_DROP_NO_SOCK);
+		return;
+	}
+	if (vxdp_slot_is_gso(slot)) {
+		hdr.hdr = slot->hdr;
+		hdr.hdr.csum_start += vxdp_egress_shift(slot);
+		hdr.hdr.hdr_len = 0;
+	}
+	memcpy(xdp->data - q->sock_hlen, &hdr, q->sock_hlen);
+	n = fill_bvec(bv, xdp, q->sock_hlen);
+	iov_iter_bvec(&it, ITER_SOURCE, bv, n, len + q->sock_hlen);
+	sent_to_host(q, len, vxdp_sock_send(q->ring[VXDP_RING_TX].backend, &it));
+	vxdp_egress_free(q, slot);
+}
+
+static void pass_copies(struct vxdp_queue *q)
+{
+	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	struct vxdp_frame *frame;
+	struct iov_iter it;
+	struct kvec kv[2];
+
+	list_for_each_entry(frame, &q->host_frames, node) {
+		kv[0] = (struct kvec){ &hdr, q->sock_hlen };
+		kv[1] = (struct kvec){ frame->data, frame->len };
+		iov_iter_kvec(&it, ITER_SOURCE, kv, ARRAY_SIZE(kv), q->sock_hlen + frame->len);
+		sent_to_host(q, frame->len,
+			     vxdp_sock_send(q->ring[VXDP_RING_TX].backend, &it));
+	}
+	vxdp_frames_free(&q->host_frames);
+}
+
+/**
+ * vxdp_egress_run() - send what is in the slots, in order
+ * @q: the queue pair; scratch->slot holds the frames, which are gone afterwards
+ * @nr: how many, at most VXDP_TX_BATCH
+ *
+ * Context: the worker, the transmit ring's lock held, the ring running.
+ */
+void vxdp_egress_run(struct vxdp_queue *q, u32 nr)
+{
+	u32 i;
+
+	lockdep_assert_held(&q->ring[VXDP_RING_TX].lock);
+	if (!nr)
+		return;
+	decide_all(q, nr);
+	for (i = 0; i < nr; i++) {
+		if (q->scratch->slot[i].host)
+			pass(q, &q->scratch->slot[i]);
+	}
+	pass_copies(q);
+}

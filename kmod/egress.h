@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * egress.h - a frame of a guest while the egress program looks at it.
+ */
+#ifndef VXDP_EGRESS_H
+#define VXDP_EGRESS_H
+
+#include "queue.h"
+
+/**
+ * struct vxdp_egress - what the kfunc may know of the frame
+ * @q: who sends
+ * @slot: the frame
+ * @delivered: some other port has taken it
+ * @to_host: a copy for the exception path was made
+ *
+ * One a CPU, set while a program runs with softirqs off; no lock.
+ */
+struct vxdp_egress {
+	struct vxdp_queue *q;
+	struct vxdp_tx_slot *slot;
+	bool delivered;
+	bool to_host;
+};
+
+struct vxdp_egress *vxdp_egress_current(const struct xdp_buff *xdp);
+int vxdp_egress_shift(const struct vxdp_tx_slot *slot);
+int vxdp_egress_copy_to_host(struct vxdp_egress *e);
+void vxdp_egress_run(struct vxdp_queue *q, u32 nr);
+void vxdp_egress_free(struct vxdp_queue *q, struct vxdp_tx_slot *slot);
+
+static inline bool vxdp_slot_is_gso(const struct vxdp_tx_slot *slot)
+{
+	return slot->hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE;
+}
+
+#endif /* VXDP_EGRESS_H */

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kfunc.c - bpf_vhost_xdp_deliver(): from an XDP program to a guest.
+ *
+ * Runs where programs do: in a driver's NAPI, in generic XDP, in a worker that
+ * runs the egress program, in BPF_PROG_TEST_RUN; softirqs are off in all of them.
+ * A port is found by RCU. Its queue pair is found in a set that is replaced before
+ * a grace period and the purge of the backlog, see stop_rx() in queue.c; so a
+ * frame put in here is delivered or purged.
+ */
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/module.h>
+#include "egress.h"
+#include "kfunc.h"
+
+static struct vxdp_queue *pick_queue(const struct vxdp_port *port, u32 from)
+{
+	const struct vxdp_rx_set *set = rcu_dereference(port->rx_set);
+	struct vxdp_queue *q;
+
+	if (!set)
+		return NULL;
+	q = set->queue[from % set->nr];
+	return READ_ONCE(q->rx_live) ? q : NULL;
+}
+
+static int refuse(const struct vxdp_port *port, enum vhost_xdp_stat why, int err)
+{
+	vxdp_stats_add(port->stats, why, 1);
+	return err;
+}
+
+static int enqueue(struct vxdp_port *port, struct vxdp_queue *q,
+		   struct list_head *frames, u32 nr)
+{
+	if (!vxdp_backlog_add(&q->backlog, frames, nr, READ_ONCE(port->conf.backlog))) {
+		vxdp_frames_free(frames);
+		vxdp_stats_add(port->stats, VHOST_XDP_STAT_RX_DROP_BACKLOG, nr);
+		return -ENOBUFS;
+	}
+	vxdp_worker_queue(&q->worker, VXDP_WORK_RX);
+	return 0;
+}
+
+static void read_stripped(const struct xdp_buff *xdp, struct vxdp_frame *frame)
+{
+	const u32 macs = 2 * ETH_ALEN;
+
+	vxdp_buff_read(xdp, 0, frame->data, macs);
+	vxdp_buff_read(xdp, macs + VLAN_HLEN, frame->data + macs, frame->len - macs);
+}
+
+static int deliver(struct vxdp_port *port, struct vxdp_queue *q,
+		   const struct xdp_buff *xdp, bool local, bool strip)
+{
+	u32 len = xdp_get_buff_len(xdp);
+	struct vxdp_frame *frame;
+	LIST_HEAD(frames);
+
+	if (strip) {
+		if (len < VLAN_ETH_HLEN)
+			return -EINVAL;
+		len -= VLAN_HLEN;
+	}
+	if (len > VHOST_XDP_FRAME_MAX)
+		return refuse(port, VHOST_XDP_STAT_RX_DROP_OVERSIZE, -EMSGSIZE);
+	/* Only a look: what decides is vxdp_backlog_add(). */
+	if (READ_ONCE(q->backlog.len) >= READ_ONCE(port->conf.backlog))
+		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
+	frame = vxdp_frame_alloc(len, GFP_ATOMIC);
+	if (!frame)
+		return refuse(port, VHOST_XDP_STAT_RX_DROP_NOMEM, -ENOMEM);
+
+	frame->local = local;
+	if (strip)
+		read_stripped(xdp, frame);
+	else
+		vxdp_buff_read(xdp, 0, frame->data, len);
+	list_add(&frame->node, &frames);
+	return enqueue(port, q, &frames, 1);
+}
+
+static struct vxdp_frame *cut_segment(const struct vxdp_gso *gso,
+				      const struct xdp_buff *xdp, u32 i)
+{
+	u32 len = vxdp_gso_seg_len(gso, i);
+	struct vxdp_frame *frame = vxdp_frame_alloc(len, GFP_ATOMIC);
+
+	if (!frame)
+		return NULL;
+	frame->local = true;
+	vxdp_buff_read(xdp, 0, frame->data, gso->hdr_len);
+	vxdp_buff_read(xdp, gso->hdr_len + i * gso->size, frame->data + gso->hdr_len,
+		       len - gso->hdr_len);
+	vxdp_gso_seg_finish(gso, frame->data, i);
+	return frame;
+}
+
+/* A GSO frame of another guest: cut, for we do not know if this one takes it. */
+static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
+		       const struct vxdp_tx_slot *slot)
+{
+	const struct xdp_buff *xdp = &slot->xdp;
+	struct virtio_net_hdr hdr = slot->hdr;
+	struct vxdp_frame *frame;
+	struct vxdp_gso gso;
+	LIST_HEAD(frames);
+	u32 i, nr;
+
+	/* A program has had its hands on it: find the headers again. */
+	hdr.csum_start += vxdp_egress_shift(slot);
+	if (vxdp_gso_parse(&gso, &hdr, xdp->data, xdp->data_end - xdp->data,
+			   xdp_get_buff_len(xdp)))
+		return -EINVAL;
+
+	nr = vxdp_gso_segs(&gso);
+	for (i = 0; i < nr; i++) {
+		frame = cut_segment(&gso, xdp, i);
+		if (!frame) {
+			vxdp_frames_free(&frames);
+			vxdp_stats_add(port->stats, VHOST_XDP_STAT_RX_DROP_NOMEM, nr);
+			return -ENOMEM;
+		}
+		list_add_tail(&frame->node, &frames);
+	}
+	return enqueue(port, q, &frames, nr);
+}
+
+__bpf_kfunc_start_defs();
+
+/**
+ * bpf_vhost_xdp_deliver() - queue a copy of a frame for a port's guest
+ * @ctx: the frame, which stays the caller's
+ * @port_id: VHOST_XDP_A_ID, or VHOST_XDP_PORT_HOST in an egress program
+ * @flags: VHOST_XDP_DELIVER_*; 0 for a GSO frame
+ *
+ * See <linux/vhost_xdp.h>, which is the specification.
+ *
+ * Context: an XDP program; softirqs off.
+ * Return: 0 or a negative error.
+ */
+__bpf_kfunc int bpf_vhost_xdp_deliver(struct xdp_md *ctx, u32 port_id, u64 flags)
+{
+	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
+	struct vxdp_egress *e = vxdp_egress_current(xdp);
+	bool gso = e && vxdp_slot_is_gso(e->slot);
+	struct vxdp_port *port;
+	struct vxdp_queue *q;
+	int ret;
+
+	if (flags & ~VHOST_XDP_DELIVER_STRIP_VLAN || (gso && flags))
+		return -EINVAL;
+	if (port_id == VHOST_XDP_PORT_HOST)
+		return e ? vxdp_egress_copy_to_host(e) : -EINVAL;
+
+	rcu_read_lock();
+	port = xa_load(&vxdp_ports, port_id);
+	if (!port) {
+		ret = -ENOENT;
+		goto unlock;
+	}
+	q = pick_queue(port, e ? e->q->index : xdp->rxq->queue_index);
+	if (!q)
+		ret = refuse(port, VHOST_XDP_STAT_RX_DROP_STOPPED, -ENETDOWN);
+	else if (gso)
+		ret = deliver_gso(port, q, e->slot);
+	else
+		ret = deliver(port, q, xdp, e, flags & VHOST_XDP_DELIVER_STRIP_VLAN);
+	/* Whoever drops it then has counted it. */
+	if (e && ret != -EINVAL)
+		e->delivered = true;
+unlock:
+	rcu_read_unlock();
+	return ret;
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(kfuncs)
+BTF_ID_FLAGS(func, bpf_vhost_xdp_deliver)
+BTF_KFUNCS_END(kfuncs)
+
+static const struct btf_kfunc_id_set kfunc_set = {
+	.owner = THIS_MODULE,
+	.set = &kfuncs,
+};
+
+/**
+ * vxdp_kfunc_init() - at module load: let XDP programs call it
+ *
+ * Return: 0, or -ENOENT where the module has no BTF: then no program could ever
+ * find the kfunc, though registering it would not say so.
+ */
+int vxdp_kfunc_init(void)
+{
+	if (!THIS_MODULE->btf_data_size) {
+		pr_err("built without BTF (pahole and vmlinux are needed): no program could deliver\n");
+		return -ENOENT;
+	}
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_XDP, &kfunc_set);
+}

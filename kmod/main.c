@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * main.c - load and unload.
+ */
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/vhost_xdp.h>
+#include <net/net_namespace.h>
+#include "kfunc.h"
+#include "netlink.h"
+#include "queue.h"
+#include "uplink.h"
+
+static struct pernet_operations pernet_ops = {
+	.exit = vxdp_port_delete_net,
+};
+
+static int __init vxdp_init(void)
+{
+	int ret;
+
+	ret = vxdp_queue_init();
+	if (ret)
+		return ret;
+	ret = vxdp_uplink_init();
+	if (ret)
+		goto exit_queue;
+	ret = register_pernet_subsys(&pernet_ops);
+	if (ret)
+		goto exit_uplink;
+	ret = vxdp_kfunc_init();
+	if (ret)
+		goto exit_pernet;
+	ret = vxdp_netlink_init();
+	if (ret)
+		goto exit_pernet;
+	return 0;
+
+exit_pernet:
+	unregister_pernet_subsys(&pernet_ops);
+exit_uplink:
+	vxdp_uplink_exit();
+exit_queue:
+	vxdp_queue_exit();
+	return ret;
+}
+
+/*
+ * Every port and every open holds the module, so none is left here, nor a program
+ * that calls the kfunc. What may be left: severing of opens that were closed
+ * meanwhile, and memory that waits for a grace period.
+ */
+static void __exit vxdp_exit(void)
+{
+	vxdp_netlink_exit();
+	unregister_pernet_subsys(&pernet_ops);
+	vxdp_uplink_exit();
+	vxdp_queue_exit();
+	rcu_barrier();
+}
+
+module_init(vxdp_init);
+module_exit(vxdp_exit);
+
+MODULE_DESCRIPTION("vhost-net with XDP in place of the tap");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS("net-pf-16-proto-16-family-" VHOST_XDP_GENL_NAME);

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * port.c - ports: the table of them, their life, and who of their queue pairs
+ * receives.
+ *
+ * ports_lock serialises making, changing and deleting. The table itself is an
+ * xarray, so that programs look a port up by RCU.
+ *
+ * Teardown, in vxdp_port_delete(): (1) out of the table: no program, no netlink
+ * request finds it; (2) the node goes: no new open, for misc_deregister() waits
+ * for one under way; (3) the uplink goes: nobody sends; (4) the set of receivers
+ * goes: nobody receives; (5) the opens are told, and keep the memory by their
+ * references until they are closed.
+ */
+#include <linux/ctype.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include "netlink.h"
+#include "node.h"
+#include "queue.h"
+#include "uplink.h"
+
+DEFINE_XARRAY_ALLOC1(vxdp_ports);
+static DEFINE_MUTEX(ports_lock);
+static u32 next_id;
+
+/**
+ * vxdp_ports_lock() - keep every port from being made, changed or deleted
+ *
+ * Context: process; outermost of our locks.
+ */
+void vxdp_ports_lock(void)
+{
+	mutex_lock(&ports_lock);
+}
+
+/**
+ * vxdp_ports_unlock() - undo vxdp_ports_lock()
+ */
+void vxdp_ports_unlock(void)
+{
+	mutex_unlock(&ports_lock);
+}
+
+/**
+ * vxdp_port_by_name() - find a port
+ * @net: whose; NULL: anybody's
+ * @name: its name
+ *
+ * Context: ports_lock, which also keeps the port.
+ * Return: the port, or NULL.
+ */
+struct vxdp_port *vxdp_port_by_name(struct net *net, const char *name)
+{
+	struct vxdp_port *port;
+	unsigned long id;
+
+	lockdep_assert_held(&ports_lock);
+	xa_for_each(&vxdp_ports, id, port) {
+		if ((!net || port->net == net) && !strcmp(port->name, name))
+			return port;
+	}
+	return NULL;
+}
+
+/**
+ * vxdp_port_by_id() - find a port
+ * @net: whose
+ * @id: its number
+ *
+ * Context: ports_lock, which also keeps the port.
+ * Return: the port, or NULL.
+ */
+struct vxdp_port *vxdp_port_by_id(struct net *net, u32 id)
+{
+	struct vxdp_port *port;
+
+	lockdep_assert_held(&ports_lock);
+	port = xa_load(&vxdp_ports, id);
+	return port && port->net == net ? port : NULL;
+}
+
+static bool name_ok(const char *name)
+{
+	if (!isalnum(name[0]) || !isascii(name[0]))
+		return false;
+	for (; *name; name++) {
+		if (!isascii(*name) || (!isalnum(*name) && !strchr("._-", *name)))
+			return false;
+	}
+	return true;
+}
+
+static void free_port_rcu(struct rcu_head *rcu)
+{
+	struct vxdp_port *port = container_of(rcu, struct vxdp_port, rcu);
+
+	free_percpu(port->stats);
+	kfree(port);
+}
+
+static void free_port(struct kref *ref)
+{
+	struct vxdp_port *port = container_of(ref, struct vxdp_port, ref);
+	struct bpf_prog *prog = rcu_dereference_protected(port->egress, true);
+
+	if (prog)
+		bpf_prog_put(prog);
+	mutex_destroy(&port->lock);
+	call_rcu(&port->rcu, free_port_rcu);
+}
+
+/**
+ * vxdp_port_put() - drop a reference
+ * @port: the port
+ *
+ * Context: process.
+ */
+void vxdp_port_put(struct vxdp_port *port)
+{
+	kref_put(&port->ref, free_port);
+}
+
+static struct vxdp_port *alloc_port(struct net *net, const struct vxdp_port_conf *conf)
+{
+	struct vxdp_port *port = kzalloc(sizeof(*port), GFP_KERNEL_ACCOUNT);
+
+	if (!port)
+		return NULL;
+	port->stats = alloc_percpu_gfp(struct vxdp_stats, GFP_KERNEL_ACCOUNT);
+	if (!port->stats) {
+		kfree(port);
+		return NULL;
+	}
+	kref_init(&port->ref);
+	mutex_init(&port->lock);
+	INIT_LIST_HEAD(&port->queues);
+	INIT_LIST_HEAD(&port->uplink_node);
+	port->net = net;
+	port->xdp = conf->ifindex;
+	port->conf = *conf;
+	port->conf.egress = NULL;
+	strscpy(port->name, conf->name, sizeof(port->name));
+	snprintf(port->nodename, sizeof(port->nodename), "%s/%s", VHOST_XDP_DEV_DIR,
+		 conf->name);
+	return port;
+}
+
+static int add_node(struct vxdp_port *port)
+{
+	int ret;
+
+	port->misc.minor = MISC_DYNAMIC_MINOR;
+	port->misc.fops = &vxdp_node_fops;
+	port->misc.mode = port->conf.mode;
+	port->misc.nodename = port->nodename;
+	port->misc.name = kasprintf(GFP_KERNEL, "vhost-xdp-%s", port->name);
+	if (!port->misc.name)
+		return -ENOMEM;
+	ret = misc_register(&port->misc);
+	if (ret)
+		kfree(port->misc.name);
+	return ret;
+}
+
+static void del_node(struct vxdp_port *port)
+{
+	misc_deregister(&port->misc);
+	kfree(port->misc.name);
+}
+
+static int check_conf(const struct vxdp_port_conf *conf, const char **why)
+{
+	if (!name_ok(conf->name)) {
+		*why = "name must begin with a letter or digit and go on with those, '.', '_' or '-'";
+		return -EINVAL;
+	}
+	if (vxdp_port_by_name(NULL, conf->name)) {
+		*why = "name is taken";
+		return -EEXIST;
+	}
+	return 0;
+}
+
+/**
+ * vxdp_port_create() - PORT_NEW
+ * @net: its namespace
+ * @conf: what it is to be, all fields filled in; @conf->egress goes to the port on
+ *	success
+ * @portp: out: the port, which ports_lock keeps
+ * @why: out: on failure, what the user is told; or unchanged
+ *
+ * Context: process; ports_lock; takes RTNL.
+ * Return: 0, -EINVAL, -EEXIST, -ENODEV, -ENOMEM, -ENOSPC.
+ */
+int vxdp_port_create(struct net *net, struct vxdp_port_conf *conf,
+		     struct vxdp_port **portp, const char **why)
+{
+	struct vxdp_port *port;
+	int ret;
+
+	lockdep_assert_held(&ports_lock);
+	ret = check_conf(conf, why);
+	if (ret)
+		return ret;
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+
+	ret = -ENOMEM;
+	port = alloc_port(net, conf);
+	if (!port)
+		goto put_module;
+	if (conf->ifindex) {
+		ret = vxdp_uplink_attach(port, conf->ifindex);
+		if (ret) {
+			*why = ret == -ENODEV ? "no such uplink" : "uplink is not an Ethernet device";
+			goto put_port;
+		}
+	}
+
+	/* Found by number only when it is whole: reserve, publish, fill. */
+	ret = xa_alloc_cyclic(&vxdp_ports, &port->id, NULL, xa_limit_32b, &next_id,
+			      GFP_KERNEL);
+	if (ret < 0) {
+		ret = ret == -EBUSY ? -ENOSPC : ret;
+		goto detach_uplink;
+	}
+	ret = add_node(port);
+	if (ret) {
+		*why = "no device node";
+		ret = ret == -EBUSY ? -ENOSPC : ret;
+		goto erase;
+	}
+
+	rcu_assign_pointer(port->egress, conf->egress);
+	conf->egress = NULL;
+	xa_store(&vxdp_ports, port->id, port, GFP_KERNEL);
+	*portp = port;
+	vxdp_netlink_notify(port, VHOST_XDP_CMD_PORT_NEW);
+	return 0;
+
+erase:
+	xa_erase(&vxdp_ports, port->id);
+detach_uplink:
+	vxdp_uplink_detach(port);
+put_port:
+	vxdp_port_put(port);
+put_module:
+	module_put(THIS_MODULE);
+	return ret;
+}
+
+/**
+ * vxdp_port_change() - PORT_SET
+ * @port: the port
+ * @conf: @conf->set says what of it counts; @conf->egress goes to the port if so
+ *
+ * Fewer queue pairs than are open hold for opens to come.
+ *
+ * Context: process; ports_lock.
+ * Return: 0; there is nothing to fail once @conf was parsed.
+ */
+int vxdp_port_change(struct vxdp_port *port, struct vxdp_port_conf *conf)
+{
+	struct bpf_prog *old = NULL;
+
+	lockdep_assert_held(&ports_lock);
+	mutex_lock(&port->lock);
+	if (conf->set & VXDP_SET_QUEUES)
+		port->conf.queues = conf->queues;
+	if (conf->set & VXDP_SET_BACKLOG)
+		WRITE_ONCE(port->conf.backlog, conf->backlog);
+	if (conf->set & VXDP_SET_FEATURES)
+		WRITE_ONCE(port->conf.features, conf->features);
+	if (conf->set & VXDP_SET_UID)
+		port->conf.uid = conf->uid;
+	if (conf->set & VXDP_SET_GID)
+		port->conf.gid = conf->gid;
+	if (conf->set & VXDP_SET_MODE)
+		port->conf.mode = conf->mode;
+	if (conf->set & VXDP_SET_EGRESS) {
+		old = rcu_replace_pointer(port->egress, conf->egress,
+					  lockdep_is_held(&port->lock));
+		conf->egress = NULL;
+	}
+	mutex_unlock(&port->lock);
+	/* A program's memory goes by RCU, after who runs it now. */
+	if (old)
+		bpf_prog_put(old);
+	vxdp_netlink_notify(port, VHOST_XDP_CMD_PORT_SET);
+	return 0;
+}
+
+static void replace_rx_set(struct vxdp_port *port, struct vxdp_rx_set *set)
+{
+	struct vxdp_rx_set *old;
+
+	old = rcu_replace_pointer(port->rx_set, set, lockdep_is_held(&port->lock));
+	if (old)
+		kfree_rcu(old, rcu);
+}
+
+/**
+ * vxdp_port_delete() - PORT_DEL
+ * @port: the port, which may be gone afterwards
+ *
+ * Context: process; ports_lock; takes RTNL.
+ */
+void vxdp_port_delete(struct vxdp_port *port)
+{
+	struct vxdp_queue *q;
+
+	lockdep_assert_held(&ports_lock);
+	vxdp_netlink_notify(port, VHOST_XDP_CMD_PORT_DEL);
+	xa_erase(&vxdp_ports, port->id);
+	del_node(port);
+	vxdp_uplink_detach(port);
+
+	mutex_lock(&port->lock);
+	port->dead = true;
+	replace_rx_set(port, NULL);
+	list_for_each_entry(q, &port->queues, node)
+		vxdp_queue_sever(q);
+	mutex_unlock(&port->lock);
+
+	vxdp_port_put(port);
+	module_put(THIS_MODULE);
+}
+
+/**
+ * vxdp_port_delete_net() - a namespace goes: its ports go with it
+ * @net: the namespace
+ *
+ * Context: process; takes ports_lock and RTNL.
+ */
+void vxdp_port_delete_net(struct net *net)
+{
+	struct vxdp_port *port;
+	unsigned long id;
+
+	vxdp_ports_lock();
+	xa_for_each(&vxdp_ports, id, port) {
+		if (port->net == net)
+			vxdp_port_delete(port);
+	}
+	vxdp_ports_unlock();
+}
+
+static u32 free_index(struct vxdp_port *port)
+{
+	struct vxdp_queue *q;
+	u32 index = 0;
+
+	/* Sorted by index: the first gap. */
+	list_for_each_entry(q, &port->queues, node) {
+		if (q->index != index)
+			break;
+		index++;
+	}
+	return index;
+}
+
+/**
+ * vxdp_port_add_queue() - a queue pair opens
+ * @port: the port; gets one more reference on success
+ * @q: the queue pair; gets its index
+ *
+ * Return: 0, -EBUSY (all are open), -ENODEV (the port is deleted).
+ */
+int vxdp_port_add_queue(struct vxdp_port *port, struct vxdp_queue *q)
+{
+	struct vxdp_queue *after;
+	int ret = 0;
+
+	mutex_lock(&port->lock);
+	if (port->dead) {
+		ret = -ENODEV;
+	} else if (port->opens >= port->conf.queues) {
+		ret = -EBUSY;
+	} else {
+		q->index = free_index(port);
+		list_for_each_entry(after, &port->queues, node) {
+			if (after->index > q->index)
+				break;
+		}
+		list_add_tail(&q->node, &after->node);
+		port->opens++;
+		kref_get(&port->ref);
+	}
+	mutex_unlock(&port->lock);
+	return ret;
+}
+
+/**
+ * vxdp_port_del_queue() - a queue pair closes
+ * @port: the port
+ * @q: the queue pair, whose reference to the port stays until it is freed
+ */
+void vxdp_port_del_queue(struct vxdp_port *port, struct vxdp_queue *q)
+{
+	mutex_lock(&port->lock);
+	list_del_init(&q->node);
+	port->opens--;
+	mutex_unlock(&port->lock);
+}
+
+static int find_rx(const struct vxdp_rx_set *set, const struct vxdp_queue *q)
+{
+	int i;
+
+	for (i = 0; set && i < set->nr; i++) {
+		if (set->queue[i] == q)
+			return i;
+	}
+	return -1;
+}
+
+static struct vxdp_rx_set *alloc_rx_set(u32 nr)
+{
+	struct vxdp_rx_set *set;
+
+	set = kzalloc(struct_size(set, queue, nr), GFP_KERNEL_ACCOUNT);
+	if (set)
+		set->nr = nr;
+	return set;
+}
+
+/**
+ * vxdp_port_rx_enable() - programs may give frames to a queue pair from now on
+ * @port: the port
+ * @q: one of its queue pairs; already enabled is fine
+ *
+ * Return: 0, -ENOMEM, -ENODEV (the port is deleted).
+ */
+int vxdp_port_rx_enable(struct vxdp_port *port, struct vxdp_queue *q)
+{
+	struct vxdp_rx_set *old, *set;
+	int ret = 0;
+	u32 nr;
+
+	mutex_lock(&port->lock);
+	old = rcu_dereference_protected(port->rx_set, lockdep_is_held(&port->lock));
+	if (port->dead) {
+		ret = -ENODEV;
+	} else if (find_rx(old, q) < 0) {
+		nr = old ? old->nr : 0;
+		set = alloc_rx_set(nr + 1);
+		if (set) {
+			if (nr)
+				memcpy(set->queue, old->queue, nr * sizeof(q));
+			set->queue[nr] = q;
+			replace_rx_set(port, set);
+		} else {
+			ret = -ENOMEM;
+		}
+	}
+	mutex_unlock(&port->lock);
+	return ret;
+}
+
+/**
+ * vxdp_port_rx_disable() - programs give no more frames to a queue pair
+ * @port: the port
+ * @q: one of its queue pairs, enabled or not
+ *
+ * Those under way still may; wait for a grace period before @q goes. Cannot fail:
+ * without memory for a smaller set there is none, and the queue pairs that are
+ * left are without frames until one of them starts again; they count those.
+ */
+void vxdp_port_rx_disable(struct vxdp_port *port, struct vxdp_queue *q)
+{
+	struct vxdp_rx_set *old, *set = NULL;
+	int at;
+
+	mutex_lock(&port->lock);
+	old = rcu_dereference_protected(port->rx_set, lockdep_is_held(&port->lock));
+	at = find_rx(old, q);
+	if (at >= 0) {
+		if (old->nr > 1)
+			set = alloc_rx_set(old->nr - 1);
+		if (set) {
+			memcpy(set->queue, old->queue, at * sizeof(q));
+			memcpy(set->queue + at, old->queue + at + 1,
+			       (old->nr - at - 1) * sizeof(q));
+		}
+		replace_rx_set(port, set);
+	}
+	mutex_unlock(&port->lock);
+}

@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * queue.c - life of a queue pair: open, owner, start, stop, close.
+ *
+ * queue->lock is taken by every ioctl, by close and by the deletion of the port.
+ * The worker never takes it: it takes one ring's lock at a time, and finds what
+ * it needs under it (vr.mem, vr.features, log_fd, header lengths); who changes
+ * those holds both. So a VMM may change all while its rings run.
+ */
+#include <linux/net.h>
+#include <linux/sched/mm.h>
+#include <linux/vhost.h>
+#include <net/page_pool/helpers.h>
+#include "queue.h"
+#include "sock.h"
+
+static struct workqueue_struct *sever_wq;
+
+static void lock_rings(struct vxdp_queue *q)
+{
+	mutex_lock(&q->ring[VXDP_RING_RX].lock);
+	mutex_lock_nested(&q->ring[VXDP_RING_TX].lock, SINGLE_DEPTH_NESTING);
+}
+
+static void unlock_rings(struct vxdp_queue *q)
+{
+	mutex_unlock(&q->ring[VXDP_RING_TX].lock);
+	mutex_unlock(&q->ring[VXDP_RING_RX].lock);
+}
+
+static void sever(struct work_struct *work);
+
+/**
+ * vxdp_queue_create() - a queue pair for a new open
+ * @port: the port; gets one more reference on success
+ *
+ * Return: the queue pair, or -ENOMEM, -EBUSY (all its queue pairs are open),
+ * -ENODEV (it was deleted).
+ */
+struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port)
+{
+	struct vxdp_queue *q;
+	int ret;
+
+	q = kvzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
+	if (!q)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&q->ref);
+	mutex_init(&q->lock);
+	INIT_LIST_HEAD(&q->node);
+	INIT_LIST_HEAD(&q->rx_held);
+	INIT_LIST_HEAD(&q->host_frames);
+	INIT_WORK(&q->sever_work, sever);
+	vxdp_backlog_init(&q->backlog);
+	vxdp_ring_init(&q->ring[VXDP_RING_RX], q, VXDP_WORK_RX);
+	vxdp_ring_init(&q->ring[VXDP_RING_TX], q, VXDP_WORK_TX);
+	q->hdr_len = sizeof(struct virtio_net_hdr);
+	q->sock_hlen = q->hdr_len;
+	q->port = port;
+
+	ret = vxdp_port_add_queue(port, q);
+	if (ret) {
+		kvfree(q);
+		return ERR_PTR(ret);
+	}
+	return q;
+}
+
+static void free_queue(struct kref *ref)
+{
+	struct vxdp_queue *q = container_of(ref, struct vxdp_queue, ref);
+
+	vxdp_port_put(q->port);
+	kvfree(q);
+}
+
+/**
+ * vxdp_queue_put() - drop a reference
+ * @q: the queue pair
+ */
+void vxdp_queue_put(struct vxdp_queue *q)
+{
+	kref_put(&q->ref, free_queue);
+}
+
+static int alloc_scratch(struct vxdp_queue *q)
+{
+	struct page_pool_params params = {
+		.pool_size = 256,
+		.nid = NUMA_NO_NODE,
+	};
+	struct page_pool *pool;
+	int ret;
+
+	q->scratch = kvzalloc(sizeof(*q->scratch), GFP_KERNEL_ACCOUNT);
+	if (!q->scratch)
+		return -ENOMEM;
+	if (!q->port->xdp)
+		return 0;
+
+	pool = page_pool_create(&params);
+	if (IS_ERR(pool)) {
+		ret = PTR_ERR(pool);
+		goto free_scratch;
+	}
+	ret = xdp_reg_mem_model(&q->mem_info, MEM_TYPE_PAGE_POOL, pool);
+	if (ret)
+		goto destroy_pool;
+	q->pool = pool;
+	q->rxq.mem = q->mem_info;
+	q->rxq.queue_index = q->index;
+	return 0;
+
+destroy_pool:
+	page_pool_destroy(pool);
+free_scratch:
+	kvfree(q->scratch);
+	q->scratch = NULL;
+	return ret;
+}
+
+/* Pages that are still in a driver's ring go back to the pool, which outlives us. */
+static void free_scratch(struct vxdp_queue *q)
+{
+	if (q->pool)
+		xdp_unreg_mem_model(&q->mem_info);
+	q->pool = NULL;
+	kvfree(q->scratch);
+	q->scratch = NULL;
+}
+
+/**
+ * vxdp_queue_set_owner() - VHOST_SET_OWNER
+ * @q: the queue pair; its lock held
+ *
+ * Return: 0, -EBUSY (it has one), -ENOMEM.
+ */
+int vxdp_queue_set_owner(struct vxdp_queue *q)
+{
+	int ret;
+
+	lockdep_assert_held(&q->lock);
+	if (q->mm)
+		return -EBUSY;
+	ret = alloc_scratch(q);
+	if (ret)
+		return ret;
+	ret = vxdp_worker_start(&q->worker);
+	if (ret) {
+		free_scratch(q);
+		return ret;
+	}
+	mmgrab(current->mm);
+	q->mm = current->mm;
+	return 0;
+}
+
+/**
+ * vxdp_queue_check_owner() - is the caller's address space the owner's?
+ * @q: the queue pair; its lock held
+ *
+ * Return: 0, or -EPERM.
+ */
+int vxdp_queue_check_owner(struct vxdp_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+	return q->mm == current->mm ? 0 : -EPERM;
+}
+
+/*
+ * Stop the receive ring. Who may still put frames in: programs that saw rx_live
+ * true; the grace period waits for them, they run with softirqs off. The worker
+ * finds no backend once we had the ring's lock. So the purge gets all.
+ */
+static struct socket *stop_rx(struct vxdp_queue *q)
+{
+	struct vxdp_ring *ring = &q->ring[VXDP_RING_RX];
+	struct socket *old;
+
+	mutex_lock(&ring->lock);
+	old = ring->backend;
+	WRITE_ONCE(q->rx_live, false);
+	vxdp_ring_set_backend(ring, NULL);
+	mutex_unlock(&ring->lock);
+
+	vxdp_port_rx_disable(q->port, q);
+	synchronize_net();
+	mutex_lock(&ring->lock);
+	vxdp_rx_purge(q);
+	mutex_unlock(&ring->lock);
+	return old;
+}
+
+static struct socket *stop_tx(struct vxdp_queue *q)
+{
+	struct vxdp_ring *ring = &q->ring[VXDP_RING_TX];
+	struct socket *old;
+
+	mutex_lock(&ring->lock);
+	old = ring->backend;
+	vxdp_ring_set_backend(ring, NULL);
+	mutex_unlock(&ring->lock);
+	return old;
+}
+
+static void put_socket(struct socket *sock)
+{
+	if (sock)
+		sockfd_put(sock);
+}
+
+static void stop(struct vxdp_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+	put_socket(stop_tx(q));
+	put_socket(stop_rx(q));
+}
+
+/* Back to what open made. No ring runs, so the worker has nothing to lose. */
+static void cleanup(struct vxdp_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+	vxdp_worker_stop(&q->worker);
+	vxdp_ring_reset(&q->ring[VXDP_RING_RX]);
+	vxdp_ring_reset(&q->ring[VXDP_RING_TX]);
+	vxdp_queue_set_log_fd(q, NULL);
+	vxdp_memory_free(q->mem);
+	q->mem = NULL;
+	free_scratch(q);
+	if (q->mm)
+		mmdrop(q->mm);
+	q->mm = NULL;
+}
+
+/**
+ * vxdp_queue_close() - the last close of the open
+ * @q: the queue pair; the reference of the open goes
+ *
+ * Context: process, perhaps one that is exiting and not the owner.
+ */
+void vxdp_queue_close(struct vxdp_queue *q)
+{
+	mutex_lock(&q->lock);
+	stop(q);
+	cleanup(q);
+	mutex_unlock(&q->lock);
+	vxdp_port_del_queue(q->port, q);
+	vxdp_queue_put(q);
+}
+
+static void sever(struct work_struct *work)
+{
+	struct vxdp_queue *q = container_of(work, struct vxdp_queue, sever_work);
+
+	mutex_lock(&q->lock);
+	q->severed = true;
+	stop(q);
+	mutex_unlock(&q->lock);
+	vxdp_queue_put(q);
+}
+
+/**
+ * vxdp_queue_sever() - the port goes: have the rings stop, for good
+ * @q: the queue pair
+ *
+ * Does not wait: the VMM may be blocking in an ioctl for as long as it likes.
+ * What passes frames stops with the port itself (its uplink and its set of
+ * receivers are gone); this takes the sockets away.
+ */
+void vxdp_queue_sever(struct vxdp_queue *q)
+{
+	kref_get(&q->ref);
+	if (!queue_work(sever_wq, &q->sever_work))
+		vxdp_queue_put(q);
+}
+
+/**
+ * vxdp_queue_init() - at module load
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vxdp_queue_init(void)
+{
+	sever_wq = alloc_workqueue("vhost_xdp", WQ_UNBOUND, 0);
+	return sever_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * vxdp_queue_exit() - at module unload, when no port is left; waits for severing
+ */
+void vxdp_queue_exit(void)
+{
+	destroy_workqueue(sever_wq);
+}
+
+/**
+ * vxdp_queue_reset_owner() - VHOST_RESET_OWNER: as after open, without an owner
+ * @q: the queue pair; its lock held
+ *
+ * As in-tree vhost leaves it, there is a memory table afterwards, an empty one.
+ *
+ * Return: 0, -EPERM, -ENOMEM.
+ */
+int vxdp_queue_reset_owner(struct vxdp_queue *q)
+{
+	struct vxdp_memory *mem;
+	int ret;
+
+	ret = vxdp_queue_check_owner(q);
+	if (ret)
+		return ret;
+	mem = vxdp_memory_create(NULL, 0, &ret);
+	if (!mem)
+		return ret;
+	stop(q);
+	cleanup(q);
+	vxdp_queue_set_features(q, 0);
+	vxdp_queue_set_memory(q, mem);
+	return 0;
+}
+
+static bool log_all_ok(struct vxdp_queue *q, u64 features)
+{
+	struct vxdp_ring *ring;
+	bool ok = true;
+	int i;
+
+	if (!(features & (1ULL << VHOST_F_LOG_ALL)))
+		return true;
+	for (i = 0; i < VXDP_RINGS; i++) {
+		ring = &q->ring[i];
+		if (ring->backend && !vxdp_log_memory_ok(ring->vr.log_base, q->mem))
+			ok = false;
+	}
+	return ok;
+}
+
+/**
+ * vxdp_queue_set_features() - VHOST_SET_FEATURES
+ * @q: the queue pair; its lock held
+ * @features: a subset of what was offered
+ *
+ * Return: 0, or -EFAULT where all is to be logged and the log has no room.
+ */
+int vxdp_queue_set_features(struct vxdp_queue *q, u64 features)
+{
+	bool mrg = features & ((1ULL << VIRTIO_NET_F_MRG_RXBUF) |
+			       (1ULL << VIRTIO_F_VERSION_1));
+	int i, ret = -EFAULT;
+
+	lockdep_assert_held(&q->lock);
+	lock_rings(q);
+	if (!log_all_ok(q, features))
+		goto unlock;
+
+	q->features = features;
+	q->hdr_len = mrg ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
+			   sizeof(struct virtio_net_hdr);
+	q->vhost_hlen = 0;
+	q->sock_hlen = 0;
+	if (features & (1ULL << VHOST_NET_F_VIRTIO_NET_HDR))
+		q->vhost_hlen = q->hdr_len;
+	else
+		q->sock_hlen = q->hdr_len;
+	for (i = 0; i < VXDP_RINGS; i++) {
+		q->ring[i].vr.features = features;
+		q->ring[i].vr.log_all = features & (1ULL << VHOST_F_LOG_ALL);
+	}
+	ret = 0;
+unlock:
+	unlock_rings(q);
+	return ret;
+}
+
+/**
+ * vxdp_queue_set_memory() - VHOST_SET_MEM_TABLE
+ * @q: the queue pair; its lock held
+ * @mem: the new table, the queue pair's on success
+ *
+ * Return: 0, or -EFAULT where all is logged and the log has no room for it.
+ */
+int vxdp_queue_set_memory(struct vxdp_queue *q, struct vxdp_memory *mem)
+{
+	struct vxdp_memory *old = q->mem;
+	int ret = 0;
+
+	lockdep_assert_held(&q->lock);
+	lock_rings(q);
+	q->mem = mem;
+	if (log_all_ok(q, q->features)) {
+		q->ring[VXDP_RING_RX].vr.mem = mem;
+		q->ring[VXDP_RING_TX].vr.mem = mem;
+	} else {
+		q->mem = old;
+		ret = -EFAULT;
+	}
+	unlock_rings(q);
+	if (!ret)
+		vxdp_memory_free(old);
+	return ret;
+}
+
+/**
+ * vxdp_queue_set_log_base() - VHOST_SET_LOG_BASE
+ * @q: the queue pair; its lock held
+ * @base: user address
+ *
+ * Return: 0, or -EFAULT where a running ring could not be logged there.
+ */
+int vxdp_queue_set_log_base(struct vxdp_queue *q, u64 base)
+{
+	int i, ret = 0;
+
+	lockdep_assert_held(&q->lock);
+	lock_rings(q);
+	for (i = 0; i < VXDP_RINGS; i++) {
+		if (q->ring[i].backend && !vxdp_ring_log_ok(&q->ring[i], base))
+			ret = -EFAULT;
+	}
+	for (i = 0; i < VXDP_RINGS && !ret; i++)
+		q->ring[i].vr.log_base = base;
+	unlock_rings(q);
+	return ret;
+}
+
+/**
+ * vxdp_queue_set_log_fd() - VHOST_SET_LOG_FD
+ * @q: the queue pair; its lock held
+ * @ctx: an eventfd, whose reference goes to the queue pair, or NULL
+ */
+void vxdp_queue_set_log_fd(struct vxdp_queue *q, struct eventfd_ctx *ctx)
+{
+	lockdep_assert_held(&q->lock);
+	lock_rings(q);
+	swap(q->log_fd, ctx);
+	unlock_rings(q);
+	if (ctx)
+		eventfd_ctx_put(ctx);
+}
+
+static int check_ring(struct vxdp_ring *ring)
+{
+	const struct vxdp_vring *vr = &ring->vr;
+	int ret = 0;
+
+	mutex_lock(&ring->lock);
+	if (!vxdp_ring_log_ok(ring, vr->log_base) ||
+	    !vxdp_vring_access_ok(vr, vr->desc, vr->avail, vr->used))
+		ret = -EFAULT;
+	mutex_unlock(&ring->lock);
+	return ret;
+}
+
+static int start(struct vxdp_queue *q, struct vxdp_ring *ring, struct socket *sock)
+{
+	bool rx = ring == &q->ring[VXDP_RING_RX];
+	struct socket *old;
+	int ret = 0;
+
+	if (rx)
+		ret = vxdp_port_rx_enable(q->port, q);
+	if (ret)
+		return ret;
+
+	mutex_lock(&ring->lock);
+	old = ring->backend;
+	ret = vxdp_ring_set_backend(ring, sock);
+	if (!ret && rx)
+		WRITE_ONCE(q->rx_live, true);
+	mutex_unlock(&ring->lock);
+
+	if (!ret)
+		put_socket(old);
+	else if (rx && !old)
+		vxdp_port_rx_disable(q->port, q);
+	return ret;
+}
+
+/**
+ * vxdp_queue_set_backend() - VHOST_NET_SET_BACKEND: start or stop a ring
+ * @q: the queue pair; its lock held
+ * @index: VXDP_RING_RX or _TX
+ * @fd: of the VMM's socket; -1 stops the ring
+ *
+ * A ring that runs can always be stopped: QEMU takes no for a bug of its own.
+ *
+ * Return: as in-tree vhost-net, and -ENODEV where the port was deleted.
+ */
+int vxdp_queue_set_backend(struct vxdp_queue *q, u32 index, int fd)
+{
+	struct vxdp_ring *ring;
+	struct socket *sock;
+	int ret;
+
+	ret = vxdp_queue_check_owner(q);
+	if (ret)
+		return ret;
+	if (index >= VXDP_RINGS)
+		return -ENOBUFS;
+	ring = &q->ring[index];
+	/* ring->backend changes under queue->lock too, which we hold. */
+	if (fd == -1 && ring->backend) {
+		put_socket(index == VXDP_RING_RX ? stop_rx(q) : stop_tx(q));
+		return 0;
+	}
+
+	ret = check_ring(ring);
+	if (ret || fd == -1)
+		return ret;
+	sock = vxdp_sock_get(fd);
+	if (IS_ERR(sock))
+		return PTR_ERR(sock);
+	if (q->severed)
+		ret = -ENODEV;
+	else if (sock != ring->backend)
+		ret = start(q, ring, sock);
+	else
+		put_socket(sock);
+	if (ret)
+		put_socket(sock);
+	return ret;
+}

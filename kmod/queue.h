@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * queue.h - a queue pair: one open of a port's node.
+ */
+#ifndef VXDP_QUEUE_H
+#define VXDP_QUEUE_H
+
+#include <linux/eventfd.h>
+#include <linux/net.h>
+#include <linux/workqueue.h>
+#include <net/page_pool/types.h>
+#include <net/xdp.h>
+#include "core/net_hdr.h"
+#include "core/vring.h"
+#include "backlog.h"
+#include "poll.h"
+#include "port.h"
+
+#define VXDP_FEATURES							      \
+	((1ULL << VIRTIO_F_NOTIFY_ON_EMPTY) | (1ULL << VHOST_F_LOG_ALL) |     \
+	 (1ULL << VIRTIO_F_ANY_LAYOUT) | (1ULL << VIRTIO_RING_F_INDIRECT_DESC) | \
+	 (1ULL << VIRTIO_RING_F_EVENT_IDX) | (1ULL << VIRTIO_F_VERSION_1) |   \
+	 (1ULL << VIRTIO_F_RING_RESET) | (1ULL << VIRTIO_NET_F_MRG_RXBUF) |   \
+	 (1ULL << VHOST_NET_F_VIRTIO_NET_HDR))
+
+/* Packets a ring may use of the worker before the other ring has its turn. */
+#define VXDP_BUDGET		256
+/* Bytes likewise, as in-tree vhost. */
+#define VXDP_BUDGET_BYTES	0x80000
+/* Frames from the guest that go through program and driver together. */
+#define VXDP_TX_BATCH		32
+/* Chains given back together. */
+#define VXDP_USED_BATCH		64
+
+enum vxdp_ring_index {
+	VXDP_RING_RX,
+	VXDP_RING_TX,
+	VXDP_RINGS,
+};
+
+/**
+ * struct vxdp_ring - a virtqueue and what the VMM has attached to it
+ * @queue: what it is part of; immutable
+ * @lock: protects all below. The worker holds it while it serves the ring
+ * @vr: the virtqueue itself
+ * @backend: the VMM's socket; NULL while the ring does not run
+ * @kick: eventfd, or NULL
+ * @call: likewise
+ * @err: likewise
+ * @kick_poll: waits on @kick
+ * @sock_poll: waits on @backend's file
+ * @busyloop_us: VHOST_SET_VRING_BUSYLOOP_TIMEOUT
+ */
+struct vxdp_ring {
+	struct vxdp_queue *queue;
+	struct mutex lock;
+	struct vxdp_vring vr;
+	struct socket *backend;
+	struct file *kick;
+	struct eventfd_ctx *call;
+	struct eventfd_ctx *err;
+	struct vxdp_poll kick_poll;
+	struct vxdp_poll sock_poll;
+	u32 busyloop_us;
+};
+
+/**
+ * struct vxdp_tx_slot - a frame of the guest on its way out
+ * @xdp: the frame in pages of the queue's pool
+ * @hdr: its header; gso_type is not NONE where it is a GSO frame
+ * @len: its length, before any program touched it
+ * @data: where it began before any program touched it
+ * @host: it goes to the exception path
+ */
+struct vxdp_tx_slot {
+	struct xdp_buff xdp;
+	struct virtio_net_hdr hdr;
+	u32 len;
+	void *data;
+	bool host;
+};
+
+/**
+ * struct vxdp_scratch - working room of the worker
+ *
+ * Used under one ring's lock at a time, by the worker only. Allocated with the
+ * owner, so that a port at rest costs nothing.
+ */
+struct vxdp_scratch {
+	struct iovec iov[VXDP_CHAIN_IOV_MAX];
+	struct vxdp_seg seg[VXDP_CHAIN_IOV_MAX];
+	struct vxdp_used used[VXDP_CHAIN_IOV_MAX + VXDP_USED_BATCH];
+	struct vxdp_tx_slot slot[VXDP_TX_BATCH];
+	struct xdp_frame *out[VXDP_TX_BATCH];
+};
+
+/**
+ * struct vxdp_queue - a queue pair
+ * @ref: the open's, and a deletion's of the port for a while
+ * @port: holds a reference; immutable
+ * @index: number on the port; port->lock
+ * @node: in port->queues; port->lock
+ * @lock: taken by every ioctl; protects what follows, down to @hdr_len
+ * @mm: the owner's, or NULL
+ * @mem: the memory table; rings have the same pointer, under their own locks
+ * @features: what the VMM acknowledged; rings have it too
+ * @severed: the port was deleted: no ring starts again
+ * @sever_work: what finds that out, on its own so that a VMM that blocks its ioctls
+ *	does not block who deletes the port
+ * @log_fd: signalled when the used ring was logged; written under both rings'
+ *	locks too, read under either, as the next three
+ * @vhost_hlen: header bytes that we make because the socket does not
+ * @sock_hlen: header bytes that the socket makes and takes
+ * @hdr_len: bytes of the header in the guest's buffers
+ * @worker: the thread
+ * @scratch: its working room; NULL while there is no owner
+ * @rx_live: frames may be put into @backlog. Written under the receive ring's
+ *	lock or by the dying worker, read by programs
+ * @backlog: own lock
+ * @rx_held: frames taken out of the backlog and not yet delivered; receive
+ *	ring's lock
+ * @host_frames: copies for the exception path, made by the egress program;
+ *	transmit ring's lock
+ * @pool: pages of outgoing frames; set with @scratch
+ * @mem_info: the pool, as XDP knows it
+ * @rxq: what the egress program sees as receive queue; transmit ring's lock
+ */
+struct vxdp_queue {
+	struct kref ref;
+	struct vxdp_port *port;
+	u32 index;
+	struct list_head node;
+
+	struct mutex lock;
+	struct mm_struct *mm;
+	struct vxdp_memory *mem;
+	u64 features;
+	bool severed;
+	struct work_struct sever_work;
+	struct eventfd_ctx *log_fd;
+	u8 vhost_hlen;
+	u8 sock_hlen;
+	u8 hdr_len;
+
+	struct vxdp_ring ring[VXDP_RINGS];
+	struct vxdp_worker worker;
+	struct vxdp_scratch *scratch;
+
+	bool rx_live;
+	struct vxdp_backlog backlog;
+	struct list_head rx_held;
+
+	struct list_head host_frames;
+	struct page_pool *pool;
+	struct xdp_mem_info mem_info;
+	struct xdp_rxq_info rxq;
+};
+
+static inline void vxdp_count(struct vxdp_queue *q, enum vhost_xdp_stat stat, u64 n)
+{
+	vxdp_stats_add(q->port->stats, stat, n);
+}
+
+/* queue.c: life of a queue pair */
+struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port);
+void vxdp_queue_put(struct vxdp_queue *q);
+void vxdp_queue_close(struct vxdp_queue *q);
+void vxdp_queue_sever(struct vxdp_queue *q);
+int vxdp_queue_init(void);
+void vxdp_queue_exit(void);
+int vxdp_queue_set_owner(struct vxdp_queue *q);
+int vxdp_queue_check_owner(struct vxdp_queue *q);
+int vxdp_queue_reset_owner(struct vxdp_queue *q);
+int vxdp_queue_set_features(struct vxdp_queue *q, u64 features);
+int vxdp_queue_set_memory(struct vxdp_queue *q, struct vxdp_memory *mem);
+int vxdp_queue_set_log_base(struct vxdp_queue *q, u64 base);
+void vxdp_queue_set_log_fd(struct vxdp_queue *q, struct eventfd_ctx *ctx);
+int vxdp_queue_set_backend(struct vxdp_queue *q, u32 index, int fd);
+
+/* ring.c: one virtqueue */
+void vxdp_ring_init(struct vxdp_ring *ring, struct vxdp_queue *q, enum vxdp_work work);
+void vxdp_ring_reset(struct vxdp_ring *ring);
+long vxdp_ring_ioctl(struct vxdp_queue *q, unsigned int cmd, void __user *argp);
+bool vxdp_ring_log_ok(const struct vxdp_ring *ring, u64 base);
+int vxdp_ring_set_backend(struct vxdp_ring *ring, struct socket *sock);
+void vxdp_ring_publish(struct vxdp_ring *ring, u16 n);
+void vxdp_ring_break(struct vxdp_ring *ring);
+
+/* rx.c, tx.c: what the worker does */
+void vxdp_rx_run(struct vxdp_queue *q);
+void vxdp_rx_purge(struct vxdp_queue *q);
+void vxdp_tx_run(struct vxdp_queue *q);
+
+#endif /* VXDP_QUEUE_H */

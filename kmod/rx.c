@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * rx.c - the worker's receive side: from the backlog, and from the VMM's socket,
+ * into the guest's buffers. The backlog comes first: it is the bulk.
+ */
+#include <linux/etherdevice.h>
+#include "queue.h"
+#include "sock.h"
+
+enum outcome {
+	DONE,		/* a frame was delivered, or dropped and counted */
+	NONE,		/* there is no frame */
+	WAIT,		/* there is, but the guest has no buffers for it */
+	BROKEN,		/* ring->vr.error says why */
+};
+
+/* The buffers collected for one frame. */
+struct room {
+	u16 heads;
+	u32 iovs;
+	u32 segs;
+	u64 len;
+};
+
+struct rx {
+	struct vxdp_queue *q;
+	struct vxdp_ring *ring;
+	u32 used;		/* entries of scratch->used that wait to be published */
+	u32 bytes;
+};
+
+static bool mergeable(const struct vxdp_queue *q)
+{
+	return q->features & (1ULL << VIRTIO_NET_F_MRG_RXBUF);
+}
+
+static void give_back(struct rx *rx, struct room *room)
+{
+	vxdp_vring_rewind(&rx->ring->vr, room->heads);
+	room->heads = 0;
+}
+
+static int take_chain(struct rx *rx, struct room *room, u64 need)
+{
+	struct vxdp_scratch *s = rx->q->scratch;
+	struct vxdp_vring *vr = &rx->ring->vr;
+	struct vxdp_chain chain = {
+		.iov = s->iov + room->iovs,
+		.iov_max = VXDP_CHAIN_IOV_MAX - room->iovs,
+		.seg = vr->log_all ? s->seg + room->segs : NULL,
+	};
+	int ret = vxdp_vring_next(vr, &chain);
+
+	if (ret <= 0)
+		return ret;
+	room->heads++;
+	if (chain.out_num) {
+		vr->error = VHOST_XDP_STAT_RING_ORDER;
+		return -EINVAL;
+	}
+	s->used[rx->used + room->heads - 1] = (struct vxdp_used){
+		.id = chain.head,
+		.len = min(need - room->len, chain.in_len),
+	};
+	room->iovs += chain.in_num;
+	room->segs += chain.seg_num;
+	room->len += chain.in_len;
+	return 1;
+}
+
+/* DONE: there is room. NONE: there will never be, drop the frame. */
+static enum outcome collect(struct rx *rx, struct room *room, u64 need)
+{
+	int ret;
+
+	*room = (struct room){};
+	while (room->len < need) {
+		ret = take_chain(rx, room, need);
+		if (ret < 0) {
+			give_back(rx, room);
+			return BROKEN;
+		}
+		if (!ret) {
+			ret = room->heads == rx->ring->vr.num;
+			give_back(rx, room);
+			return ret ? NONE : WAIT;
+		}
+		if (!mergeable(rx->q) && room->len < need) {
+			give_back(rx, room);
+			return NONE;
+		}
+	}
+	return DONE;
+}
+
+/* The guest's buffers have the frame: they are used, and logged. */
+static enum outcome commit(struct rx *rx, const struct room *room, u64 len)
+{
+	struct vxdp_chain all = {
+		.seg = rx->q->scratch->seg,
+		.seg_num = room->segs,
+	};
+
+	rx->used += room->heads;
+	rx->bytes += len;
+	return vxdp_vring_log_chain(&rx->ring->vr, &all, len) ? BROKEN : DONE;
+}
+
+static void publish(struct rx *rx)
+{
+	vxdp_ring_publish(rx->ring, rx->used);
+	rx->used = 0;
+}
+
+static enum outcome fault(struct rx *rx, struct room *room)
+{
+	give_back(rx, room);
+	rx->ring->vr.error = VHOST_XDP_STAT_RING_FAULT;
+	return BROKEN;
+}
+
+static enum outcome put_frame(struct rx *rx, const struct vxdp_frame *frame)
+{
+	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	struct vxdp_queue *q = rx->q;
+	u64 need = q->hdr_len + frame->len;
+	enum outcome ret;
+	struct iov_iter it;
+	struct room room;
+
+	ret = collect(rx, &room, need);
+	if (ret == NONE) {
+		vxdp_count(q, VHOST_XDP_STAT_RX_DROP_NO_ROOM, 1);
+		return DONE;
+	}
+	if (ret != DONE)
+		return ret;
+
+	hdr.num_buffers = cpu_to_le16(room.heads);
+	iov_iter_init(&it, ITER_DEST, q->scratch->iov, room.iovs, room.len);
+	if (copy_to_iter(&hdr, q->hdr_len, &it) != q->hdr_len ||
+	    copy_to_iter(frame->data, frame->len, &it) != frame->len)
+		return fault(rx, &room);
+	vxdp_stats_packet(q->port->stats,
+			  frame->local ? VHOST_XDP_STAT_RX_LOCAL_PACKETS :
+					 VHOST_XDP_STAT_RX_XDP_PACKETS, frame->len);
+	return commit(rx, &room, need);
+}
+
+static enum outcome from_backlog(struct rx *rx)
+{
+	struct vxdp_queue *q = rx->q;
+	struct vxdp_frame *frame;
+	enum outcome ret;
+
+	if (list_empty(&q->rx_held))
+		vxdp_backlog_take(&q->backlog, &q->rx_held);
+	frame = list_first_entry_or_null(&q->rx_held, struct vxdp_frame, node);
+	if (!frame)
+		return NONE;
+	ret = put_frame(rx, frame);
+	if (ret == DONE) {
+		list_del(&frame->node);
+		vxdp_frame_free(frame);
+		vxdp_backlog_done(&q->backlog, 1);
+	}
+	return ret;
+}
+
+/* No buffers of the guest: it must not see a frame that it has no room for. */
+static void discard(struct socket *sock)
+{
+	struct iov_iter it;
+	struct kvec kv;
+	u8 byte;
+
+	kv = (struct kvec){ &byte, sizeof(byte) };
+	iov_iter_kvec(&it, ITER_DEST, &kv, 1, sizeof(byte));
+	vxdp_sock_recv(sock, &it, sizeof(byte));
+}
+
+static bool put_num_buffers(struct vxdp_queue *q, struct iov_iter *it, u16 heads)
+{
+	struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = cpu_to_le16(heads) };
+
+	if (q->vhost_hlen)
+		return copy_to_iter(&hdr, q->vhost_hlen, it) == q->vhost_hlen;
+	if (q->sock_hlen < sizeof(hdr))
+		return true;
+	iov_iter_advance(it, offsetof(typeof(hdr), num_buffers));
+	return copy_to_iter(&hdr.num_buffers, sizeof(hdr.num_buffers), it) ==
+	       sizeof(hdr.num_buffers);
+}
+
+/*
+ * Who is behind the exception path? Read back from the guest's buffer, so a guest
+ * can lie here: it can but have its own frames passed to the host.
+ */
+static void learn_host(struct vxdp_queue *q, const struct room *room)
+{
+	struct iov_iter it;
+	u8 mac[ETH_ALEN];
+
+	iov_iter_init(&it, ITER_SOURCE, q->scratch->iov, room->iovs, room->len);
+	iov_iter_advance(&it, q->hdr_len + ETH_ALEN);
+	if (copy_from_iter(mac, ETH_ALEN, &it) == ETH_ALEN && is_valid_ether_addr(mac))
+		WRITE_ONCE(q->port->host_mac, ether_addr_to_u64(mac));
+}
+
+static enum outcome receive(struct rx *rx, struct room *room, int len)
+{
+	struct vxdp_queue *q = rx->q;
+	struct iov_iter it, head;
+	int ret;
+
+	iov_iter_init(&it, ITER_DEST, q->scratch->iov, room->iovs, room->len);
+	head = it;
+	iov_iter_advance(&it, q->vhost_hlen);
+	ret = vxdp_sock_recv(rx->ring->backend, &it, q->sock_hlen + len);
+	if (ret) {
+		give_back(rx, room);
+		if (ret == -EAGAIN)
+			return NONE;
+		vxdp_count(q, VHOST_XDP_STAT_RX_DROP_SOCK, 1);
+		return DONE;
+	}
+	if (!put_num_buffers(q, &head, room->heads))
+		return fault(rx, room);
+	if (q->port->xdp)
+		learn_host(q, room);
+	vxdp_stats_packet(q->port->stats, VHOST_XDP_STAT_RX_SOCK_PACKETS, len);
+	return commit(rx, room, q->hdr_len + len);
+}
+
+static enum outcome from_sock(struct rx *rx)
+{
+	int len = vxdp_sock_peek(rx->ring->backend);
+	struct room room;
+	enum outcome ret;
+
+	if (len <= 0)
+		return NONE;
+	ret = collect(rx, &room, rx->q->hdr_len + len);
+	if (ret == DONE)
+		return receive(rx, &room, len);
+	if (ret == NONE) {
+		discard(rx->ring->backend);
+		vxdp_count(rx->q, VHOST_XDP_STAT_RX_DROP_NO_ROOM, 1);
+		return DONE;
+	}
+	return ret;
+}
+
+/* WAIT: the guest sees what it has got, and is asked to say when it has room. */
+static bool refilled(struct rx *rx)
+{
+	publish(rx);
+	if (!vxdp_vring_enable_kick(&rx->ring->vr))
+		return false;
+	vxdp_vring_disable_kick(&rx->ring->vr);
+	return true;
+}
+
+static void serve(struct rx *rx)
+{
+	enum outcome ret;
+	u32 n = 0;
+
+	vxdp_vring_disable_kick(&rx->ring->vr);
+	while (n < VXDP_BUDGET && rx->bytes < VXDP_BUDGET_BYTES) {
+		ret = from_backlog(rx);
+		if (ret == NONE)
+			ret = from_sock(rx);
+		if (ret == BROKEN || ret == NONE || (ret == WAIT && !refilled(rx)))
+			break;
+		if (ret == DONE)
+			n++;
+		if (rx->used >= VXDP_USED_BATCH)
+			publish(rx);
+	}
+	publish(rx);
+	if (n >= VXDP_BUDGET || rx->bytes >= VXDP_BUDGET_BYTES)
+		vxdp_worker_queue(&rx->q->worker, VXDP_WORK_RX);
+}
+
+/**
+ * vxdp_rx_run() - deliver what waits, as far as buffers and budget go
+ * @q: the queue pair
+ *
+ * Context: the worker; takes the receive ring's lock.
+ */
+void vxdp_rx_run(struct vxdp_queue *q)
+{
+	struct vxdp_ring *ring = &q->ring[VXDP_RING_RX];
+	struct rx rx = { .q = q, .ring = ring };
+
+	mutex_lock(&ring->lock);
+	if (ring->backend && !ring->vr.error) {
+		serve(&rx);
+		if (ring->vr.error)
+			vxdp_ring_break(ring);
+	}
+	mutex_unlock(&ring->lock);
+}
+
+/**
+ * vxdp_rx_purge() - drop what waits
+ * @q: the queue pair; the receive ring's lock held, and nobody puts frames in
+ */
+void vxdp_rx_purge(struct vxdp_queue *q)
+{
+	u32 nr;
+
+	lockdep_assert_held(&q->ring[VXDP_RING_RX].lock);
+	vxdp_backlog_take(&q->backlog, &q->rx_held);
+	nr = vxdp_frames_free(&q->rx_held);
+	vxdp_backlog_done(&q->backlog, nr);
+	vxdp_count(q, VHOST_XDP_STAT_RX_DROP_STOPPED, nr);
+}
