@@ -9,9 +9,12 @@
 #	finish
 #
 # A check runs a command; what that says is shown as a diagnostic where it fails.
+# (set -e does not reach into what a check runs. What must not fail goes outside,
+# with a pass behind it: the program ends there and the plan is not kept.)
 
 KTAP_RUN=0
 KTAP_FAILED=0
+KTAP_OUT=$(mktemp)
 
 plan() { # cases
 	echo "KTAP version 1"
@@ -24,6 +27,7 @@ skip_all() { # reason
 	exit 4
 }
 
+# shellcheck disable=SC2001
 diag() { sed 's/^/# /' <<< "$*"; }
 
 pass() { KTAP_RUN=$((KTAP_RUN + 1)); echo "ok $KTAP_RUN $*"; }
@@ -34,15 +38,16 @@ fail() {
 	echo "not ok $KTAP_RUN $*"
 }
 
+# The command runs in this shell: what it sets, stays set.
 check() { # name, command...
-	local name=$1 out
+	local name=$1
 	shift
-	if out=$("$@" 2>&1); then
+	if "$@" > "$KTAP_OUT" 2>&1; then
 		pass "$name"
 		return
 	fi
 	diag "failed: $*"
-	[ -z "$out" ] || diag "$out"
+	[ ! -s "$KTAP_OUT" ] || diag "$(cat "$KTAP_OUT")"
 	fail "$name"
 }
 

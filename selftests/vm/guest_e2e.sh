@@ -1,0 +1,155 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# guest_e2e.sh - an unmodified QEMU guest on the wire, end to end.
+#
+# One guest with two cards, QEMU's default offloads on both: nic0 on a port of
+# the untagged network, nic1 on an access port of VLAN 100, both of one uplink
+# of MTU 9000. Files of 16 MiB go both ways by HTTP and are compared by checksum;
+# each time the tap's counters must show that it did not carry them.
+set -euo pipefail
+
+cd "${VXDP_ROOT:?run by selftests/run}"
+# shellcheck source=selftests/lib/ktap.sh
+. selftests/lib/ktap.sh
+# shellcheck source=selftests/vm/guest.sh
+. selftests/vm/guest.sh
+
+MIB=16
+NOISE=65536		# bytes: what multicast may put on a tap during a transfer
+
+[ -e /dev/kvm ] || skip_all "no /dev/kvm here: nothing to run a guest on"
+trap guest_clean EXIT
+
+setup() {
+	wire_up 9000
+	ip -n $WIRE addr add 10.7.0.1/24 dev wire0
+	ip -n $WIRE link add wire0.100 link wire0 type vlan id 100
+	ip -n $WIRE addr add 10.7.100.1/24 dev wire0.100
+	ip -n $WIRE link set wire0.100 up
+	wire_serve $MIB
+	vhost-xdp attach $UPLINK --port vm0 --mac 52:54:00:00:00:01
+	vhost-xdp attach $UPLINK --port vm1 --mac 52:54:00:00:00:02 --vlan 100
+}
+
+boot() {
+	guest_start vm0 vm1
+	guest_ready
+	configure
+}
+
+configure() {
+	guest 'ip link set nic0 up && ip link set nic1 up &&
+		ip addr add 10.7.0.2/24 dev nic0 && ip addr add 10.7.100.2/24 dev nic1'
+}
+
+equal() { # what, got, expected
+	[ "$2" = "$3" ] || { echo "$1: got $2, expected $3"; return 1; }
+}
+
+at_least() { # what, got, least
+	[ "$2" -ge "$3" ] || { echo "$1: $2, expected at least $3"; return 1; }
+}
+
+at_most() { # what, got, most
+	[ "$2" -le "$3" ] || { echo "$1: $2, expected at most $3"; return 1; }
+}
+
+# Fetches and returns the file; compares what either end has; then asks port $2
+# whether the frames went by XDP, and its tap whether it saw them.
+transfer() { # name, port, address
+	local tap rx tx
+	tap=$(tap_bytes "$2") rx=$(rx_bytes "$2") tx=$(tx_bytes "$2")
+	check "$1: fetch $MIB MiB" equal checksum "$(guest_fetch "$3")" "$FILE_SUM"
+	check "$1: send $MIB MiB" equal checksum "$(guest_post "$3")" "$FILE_SUM"
+	check "$1: the file that arrived" equal checksum "$(sum_of "$GUEST_DIR/received")" "$FILE_SUM"
+	check "$1: received by XDP" at_least bytes $(($(rx_bytes "$2") - rx)) $((MIB << 20))
+	check "$1: sent by XDP" at_least bytes $(($(tx_bytes "$2") - tx)) $((MIB << 20))
+	check "$1: not by the tap" at_most bytes $(($(tap_bytes "$2") - tap)) $NOISE
+}
+
+TRANSFER_CASES=6
+
+port_stat() { # port, counter
+	vhost-xdp stats "$1" --json | jq -r --arg c "$2" '.[0].port[] | select(.name == $c).value'
+}
+rx_bytes() { port_stat "$1" rx_xdp_bytes; }
+tx_bytes() { echo $(($(port_stat "$1" tx_xdp_bytes) + $(port_stat "$1" tx_skb_bytes))); }
+
+test_plain() {
+	check "guest pings the wire" guest 'ping -c 3 -W 5 10.7.0.1'
+	check "wire pings the guest" wire ping -c 3 -W 5 10.7.0.2
+	transfer "MTU 1500" vm0 10.7.0.1
+}
+
+test_jumbo() {
+	check "guest takes MTU 9000" guest 'ip link set nic0 mtu 9000'
+	check "guest pings with 8972 bytes" guest 'ping -c 3 -W 5 -s 8972 10.7.0.1'
+	check "wire pings with 8972 bytes, unfragmented" wire ping -c 3 -W 5 -s 8972 -M 'do' 10.7.0.2
+	transfer "MTU 9000" vm0 10.7.0.1
+	guest 'ip link set nic0 mtu 1500'
+}
+
+test_vlan() {
+	check "guest pings VLAN 100" guest 'ping -c 3 -W 5 10.7.100.1'
+	check "VLAN 100 pings the guest" wire ping -c 3 -W 5 10.7.100.2
+	transfer "VLAN 100" vm1 10.7.100.1
+}
+
+# Between host and guest by way of the tap, which is what it is for.
+test_exception_path() {
+	local rx tx
+	rx=$(port_stat vm0 rx_sock_packets) tx=$(port_stat vm0 tx_sock_packets)
+	ip addr add 10.8.0.1/24 dev vm0-tap
+	guest 'ip addr add 10.8.0.2/24 dev nic0'
+	check "host pings the guest by the tap" ping -c 3 -W 5 10.8.0.2
+	check "guest pings the host by the tap" guest 'ping -c 3 -W 5 10.8.0.1'
+	check "these came from the socket" at_least packets $(($(port_stat vm0 rx_sock_packets) - rx)) 6
+	check "these went to the socket" at_least packets $(($(port_stat vm0 tx_sock_packets) - tx)) 6
+	check "the wire still answers" guest 'ping -c 1 -W 5 10.7.0.1'
+}
+
+# QEMU stops the rings and starts them again, the driver anew.
+test_reset() {
+	qmp '{"execute":"system_reset"}'
+	check "guest boots again" guest_ready
+	check "guest configures its cards again" configure
+	check "guest pings the wire again" guest 'ping -c 3 -W 5 10.7.0.1'
+	check "guest fetches again" equal checksum "$(guest_fetch 10.7.0.1)" "$FILE_SUM"
+}
+
+link() { # on or off
+	qmp '{"execute":"set_link","arguments":{"name":"nic0","up":'"$1"'}}'
+}
+
+carrier() { guest 'cat /sys/class/net/nic0/carrier'; }
+carrier_is() { [ "$(carrier)" = "$1" ]; }
+
+test_link() {
+	link false
+	check "link off: guest sees it" await 10 carrier_is 0
+	link true
+	check "link on: guest sees it" await 10 carrier_is 1
+	check "link on: guest pings the wire" guest 'ping -c 3 -W 5 10.7.0.1'
+}
+
+test_quit() {
+	guest_stop
+	check "QEMU gone: no queue is open" equal queues "$(vhost-xdp show vm0 --json | jq .open_queues)" 0
+	check "port vm0 is detached" vhost-xdp detach vm0
+	check "port vm1 is detached" vhost-xdp detach vm1
+}
+
+plan $((2 + 2 + 3 + 2 + 3 * TRANSFER_CASES + 5 + 4 + 3 + 3))
+setup
+pass "ports are attached"
+boot
+pass "guest boots"
+test_plain
+test_jumbo
+test_vlan
+test_exception_path
+test_reset
+test_link
+test_quit
+finish
