@@ -11,6 +11,7 @@
 : "${VXDP_ROOT:?run by selftests/run or the demo}"
 GUEST_DIR=$(mktemp -d)
 GUEST_PID=
+GUEST_TAPS=()
 WIRE=vxdp-wire
 UPLINK=vxup0
 WWW=$GUEST_DIR/www
@@ -22,6 +23,7 @@ wire_up() { # mtu
 	ip netns add $WIRE
 	ip link add $UPLINK mtu "$1" type veth peer name wire0 mtu "$1" netns $WIRE
 	ip netns exec $WIRE ethtool -K wire0 tx off tso off gso off txvlan off gro on > /dev/null
+	ethtool -K $UPLINK rxvlan off
 	ip -n $WIRE link set lo up
 	ip -n $WIRE link set wire0 up
 	ip link set $UPLINK up
@@ -34,6 +36,7 @@ wire() { ip netns exec $WIRE "$@"; }
 wire_serve() { # MiB
 	mkdir -p "$WWW/cgi-bin"
 	head -c "$(($1 << 20))" /dev/urandom > "$WWW/file"
+	# shellcheck disable=SC2034 # for who sources this
 	FILE_SUM=$(sum_of "$WWW/file")
 	cat > "$WWW/cgi-bin/put" <<-E
 		#!/bin/sh
@@ -42,7 +45,7 @@ wire_serve() { # MiB
 		sha256sum < $GUEST_DIR/received
 	E
 	chmod +x "$WWW/cgi-bin/put"
-	wire busybox httpd -f -p 80 -h "$WWW" &
+	ip netns exec $WIRE busybox httpd -f -p 80 -h "$WWW" &
 	HTTPD_PID=$!
 	await 10 wire_listens
 }
@@ -68,6 +71,7 @@ guest_start() { # port...
 	for port; do
 		args=$(vhost-xdp qemu-args "$port" --json)
 		eval "$(jq -r .tap_command <<< "$args")"
+		GUEST_TAPS+=("$(jq -r .tap <<< "$args")")
 		options+=(-netdev "$(jq -r .netdev <<< "$args" | renumber $n)")
 		options+=(-device "$(jq -r .device <<< "$args" | renumber $n),id=nic$n")
 		redirections+=" $((10 + n))<>$(jq -r .node <<< "$args")"
@@ -77,7 +81,7 @@ guest_start() { # port...
 }
 
 # The tool numbers the devices of one port; here are several.
-renumber() { sed "s/\bn0\b/n$1/; s/vhostfd=10/vhostfd=$((10 + $1))/"; }
+renumber() { sed "s/\bn0\b/n$1/; s/\bvhostfd=[0-9]*/vhostfd=$((10 + $1))/"; }
 
 guest_boot() { # redirections, QEMU's options...
 	local redirections=$1
@@ -89,7 +93,7 @@ guest_boot() { # redirections, QEMU's options...
 		-serial "file:$GUEST_DIR/console" \
 		-chardev "pipe,id=ctl,path=$GUEST_DIR/ctl" -serial chardev:ctl \
 		-chardev "pipe,id=qmp,path=$GUEST_DIR/qmp" -mon chardev=qmp,mode=control "$@"
-	eval "\"\$@\" $redirections" > "$GUEST_DIR/qemu.log" 2>&1 < /dev/null &
+	eval "exec \"\$@\" $redirections" > "$GUEST_DIR/qemu.log" 2>&1 < /dev/null &
 	GUEST_PID=$!
 	exec 3<> "$GUEST_DIR/ctl.in" 4<> "$GUEST_DIR/ctl.out" 5<> "$GUEST_DIR/qmp.in" 6<> "$GUEST_DIR/qmp.out"
 	qmp '{"execute":"qmp_capabilities"}'
@@ -97,6 +101,7 @@ guest_boot() { # redirections, QEMU's options...
 
 # The file that the guest has, by HTTP to the wire's server $1. busybox wget
 # posts no binary file.
+# shellcheck disable=SC2016 # the guest expands it
 GUEST_POST='{ printf "POST /cgi-bin/put HTTP/1.0\r\nContent-Length: %d\r\n\r\n" "$(stat -c %s file)"; cat file; }'
 guest_post() { # address; prints the checksum of what came there
 	guest "$GUEST_POST | nc $1 80 | tail -n 1 | cut -d' ' -f1"
@@ -106,15 +111,15 @@ guest_fetch() { # address; prints the checksum of what came here
 	guest "wget -q -O file http://$1/file && sha256sum file | cut -d' ' -f1"
 }
 
-# The next line of the guest, as long as there is a guest. A read that times out
-# leaves the beginning of the line.
-guest_line() { # seconds
-	local until=$((SECONDS + $1)) part
+# The next line that QEMU writes to descriptor $1, as long as there is a QEMU. A
+# read that times out leaves the beginning of the line.
+next_line() { # descriptor, seconds
+	local until=$((SECONDS + $2)) part
 	LINE=
-	while ! read -r -t 1 -u 4 part; do
+	while ! read -r -t 1 -u "$1" part; do
 		LINE+=$part
 		kill -0 "$GUEST_PID" 2> /dev/null || { echo "QEMU ended: $(cat "$GUEST_DIR/qemu.log")"; return 1; }
-		[ $SECONDS -lt $until ] || { echo "the guest is silent; its console: $(tail -n 5 "$GUEST_DIR/console")"; return 1; }
+		[ $SECONDS -lt $until ] || { echo "silent for $2 s; the guest's console: $(tail -n 5 "$GUEST_DIR/console")"; return 1; }
 	done
 	LINE+=$part
 	LINE=${LINE%$'\r'}
@@ -123,14 +128,14 @@ guest_line() { # seconds
 guest_ready() {
 	LINE=
 	while [ "$LINE" != @ready ]; do
-		guest_line 120 || return
+		next_line 4 120 || return
 	done
 }
 
 # Runs a command in the guest; prints what it prints, returns its status.
 guest() { # words of a shell command
-	echo "$*" >&3
-	while guest_line 120; do
+	echo "${*//$'\n'/ }" >&3
+	while next_line 4 60; do
 		case "$LINE" in
 		"@done "*) return "${LINE#@done }" ;;
 		*) echo "$LINE" ;;
@@ -141,19 +146,12 @@ guest() { # words of a shell command
 
 # Tells QEMU's monitor something and waits for its answer.
 qmp() { # JSON
-	local answer=
 	echo "$1" >&5
-	while ! [[ $answer =~ ^\{\"(return|error)\" ]]; do
-		read -r -t 30 -u 6 answer || return 1
+	LINE=
+	until [[ $LINE =~ ^\{\"(return|error)\" ]]; do
+		next_line 6 30 || return
 	done
-	[[ $answer == '{"return"'* ]] || { echo "$answer"; return 1; }
-}
-
-qmp_event() { # name: waits for it
-	local event=
-	while [[ $event != *"\"event\": \"$1\""* ]]; do
-		read -r -t 60 -u 6 event || return 1
-	done
+	[[ $LINE == '{"return"'* ]] || { echo "$LINE"; return 1; }
 }
 
 guest_stop() {
@@ -169,10 +167,12 @@ guest_clean() {
 	[ -z "$GUEST_PID" ] || kill "$GUEST_PID" 2> /dev/null || true
 	[ -z "${HTTPD_PID:-}" ] || kill "$HTTPD_PID" 2> /dev/null || true
 	wait 2> /dev/null || true
-	local port
-	for port in $(vhost-xdp list --json 2> /dev/null | jq -r '.. | .name? // empty'); do
-		vhost-xdp detach "$port" || true
-		ip link del "$port-tap" 2> /dev/null || true
+	local it
+	for it in $(vhost-xdp list --json 2> /dev/null | jq -r '.[].name'); do
+		vhost-xdp detach "$it" || true
+	done
+	for it in "${GUEST_TAPS[@]}"; do
+		ip link del "$it" 2> /dev/null || true
 	done
 	ip link del $UPLINK 2> /dev/null || true
 	ip netns del $WIRE 2> /dev/null || true
