@@ -314,8 +314,10 @@ static int port_new(struct sk_buff *skb, struct genl_info *info)
 	const char *why = NULL;
 	int ret;
 
-	if (GENL_REQ_ATTR_CHECK(info, VHOST_XDP_A_NAME))
+	if (GENL_REQ_ATTR_CHECK(info, VHOST_XDP_A_NAME)) {
+		NL_SET_ERR_MSG(info->extack, "NAME is needed");
 		return -EINVAL;
+	}
 	nla_strscpy(conf.name, name, sizeof(conf.name));
 	if (uplink)
 		conf.ifindex = nla_get_u32(uplink);

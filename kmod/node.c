@@ -8,6 +8,7 @@
  */
 #include <linux/eventfd.h>
 #include <linux/fs.h>
+#include <linux/poll.h>
 #include <linux/vhost.h>
 #include "node.h"
 #include "queue.h"
@@ -31,11 +32,6 @@ static int release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static u64 offered(struct vxdp_queue *q)
-{
-	return VXDP_FEATURES & READ_ONCE(q->port->conf.features);
-}
-
 static long put_u64(void __user *argp, u64 val)
 {
 	return copy_to_user(argp, &val, sizeof(val)) ? -EFAULT : 0;
@@ -47,7 +43,7 @@ static long set_features(struct vxdp_queue *q, void __user *argp)
 
 	if (copy_from_user(&features, argp, sizeof(features)))
 		return -EFAULT;
-	if (features & ~offered(q))
+	if (features & ~q->offered)
 		return -EOPNOTSUPP;
 	return vxdp_queue_set_features(q, features);
 }
@@ -156,7 +152,7 @@ static long ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	mutex_lock(&q->lock);
 	switch (cmd) {
 	case VHOST_GET_FEATURES:
-		ret = put_u64(argp, offered(q));
+		ret = put_u64(argp, q->offered);
 		break;
 	case VHOST_SET_FEATURES:
 		ret = set_features(q, argp);
@@ -183,11 +179,29 @@ static long ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	return ret;
 }
 
+/*
+ * IOTLB messages are read, and waited for, here. Without an IOTLB there never is
+ * one, and in-tree vhost says so like this.
+ */
+static ssize_t read(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	if (len < sizeof(struct vhost_msg))
+		return 0;
+	return file->f_flags & O_NONBLOCK ? -EAGAIN : -EBADFD;
+}
+
+static __poll_t poll(struct file *file, poll_table *table)
+{
+	return 0;
+}
+
 /* The operations of every port's node. */
 const struct file_operations vxdp_node_fops = {
 	.owner		= THIS_MODULE,
 	.open		= open,
 	.release	= release,
+	.read		= read,
+	.poll		= poll,
 	.unlocked_ioctl	= ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.llseek		= noop_llseek,

@@ -271,7 +271,7 @@ int vxdp_port_change(struct vxdp_port *port, struct vxdp_port_conf *conf)
 	if (conf->set & VXDP_SET_BACKLOG)
 		WRITE_ONCE(port->conf.backlog, conf->backlog);
 	if (conf->set & VXDP_SET_FEATURES)
-		WRITE_ONCE(port->conf.features, conf->features);
+		port->conf.features = conf->features;
 	if (conf->set & VXDP_SET_UID)
 		port->conf.uid = conf->uid;
 	if (conf->set & VXDP_SET_GID)
@@ -363,7 +363,7 @@ static u32 free_index(struct vxdp_port *port)
 /**
  * vxdp_port_add_queue() - a queue pair opens
  * @port: the port; gets one more reference on success
- * @q: the queue pair; gets its index
+ * @q: the queue pair; gets its index, and what it offers for good
  *
  * Return: 0, -EBUSY (all are open), -ENODEV (the port is deleted).
  */
@@ -379,6 +379,7 @@ int vxdp_port_add_queue(struct vxdp_port *port, struct vxdp_queue *q)
 		ret = -EBUSY;
 	} else {
 		q->index = free_index(port);
+		q->offered = VXDP_FEATURES & port->conf.features;
 		list_for_each_entry(after, &port->queues, node) {
 			if (after->index > q->index)
 				break;

@@ -100,6 +100,7 @@ struct vxdp_scratch {
  * @port: holds a reference; immutable
  * @index: number on the port; port->lock
  * @node: in port->queues; port->lock
+ * @offered: features that VHOST_GET_FEATURES offers; immutable
  * @lock: taken by every ioctl; protects what follows, down to @hdr_len
  * @mm: the owner's, or NULL
  * @mem: the memory table; rings have the same pointer, under their own locks
@@ -130,6 +131,7 @@ struct vxdp_queue {
 	struct vxdp_port *port;
 	u32 index;
 	struct list_head node;
+	u64 offered;
 
 	struct mutex lock;
 	struct mm_struct *mm;

@@ -217,11 +217,15 @@ static enum outcome receive(struct rx *rx, struct room *room, int len)
 	head = it;
 	iov_iter_advance(&it, q->vhost_hlen);
 	ret = vxdp_sock_recv(rx->ring->backend, &it, q->sock_hlen + len);
-	if (ret) {
+	if (ret == -EAGAIN) {
 		give_back(rx, room);
-		if (ret == -EAGAIN)
-			return NONE;
+		return NONE;
+	}
+	if (ret) {
 		vxdp_count(q, VHOST_XDP_STAT_RX_DROP_SOCK, 1);
+		if (ret == -EFAULT)
+			return fault(rx, room);
+		give_back(rx, room);
 		return DONE;
 	}
 	if (!put_num_buffers(q, &head, room->heads))

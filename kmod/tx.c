@@ -179,7 +179,8 @@ static bool to_sock(struct tx *tx, const struct vxdp_chain *chain)
 	if (ret == -EAGAIN)
 		return false;
 	if (ret)
-		vxdp_count(q, VHOST_XDP_STAT_TX_DROP_SOCK, 1);
+		vxdp_count(q, ret == -EFAULT ? VHOST_XDP_STAT_TX_DROP_FAULT :
+					       VHOST_XDP_STAT_TX_DROP_SOCK, 1);
 	else
 		vxdp_stats_packet(q->port->stats, VHOST_XDP_STAT_TX_SOCK_PACKETS,
 				  chain->out_len - q->hdr_len);

@@ -32,8 +32,8 @@
  * take it out; the answer names the program by EGRESS_ID.
  *
  * Errors, each with an extended-ack text that names the attribute: EEXIST (the
- * name is taken), ENODEV (no such port, no such uplink), EINVAL (a value out of
- * range, a bad name), EBADF and EINVAL (EGRESS_FD), EPERM, ENOMEM, ENOSPC (no
+ * name is taken), ENODEV (no such port, no such uplink), ERANGE (a value out of
+ * range), EINVAL (a bad name, an attribute missing), EBADF and EINVAL (EGRESS_FD), EPERM, ENOMEM, ENOSPC (no
  * minor or port number left).
  *
  * The multicast group "ports" carries PORT_NEW, PORT_SET (with all attributes
