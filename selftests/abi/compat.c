@@ -32,7 +32,28 @@ struct allowance {
 #define NOPLATFORM "ACCESS_PLATFORM comes with the IOTLB"
 #define NOIOTLBV2 "IOTLB_MSG_V2 comes with the IOTLB"
 
+#define NOTUSER "in-tree looks only while a ring runs; what is no user memory is no use"
+#define NOBYTES "in-tree takes this for the whole address space"
+#define NOLOG "in-tree starts with a log that it cannot write, and loses pages"
+
+#define MEMVALUE(label, why)						\
+	{ "memory table: values", label, { .ret = 0 }, { .ret = -14 }, why }
+
 static const struct allowance allowed[] = {
+	MEMVALUE("no bytes at 0", NOBYTES),
+	MEMVALUE("all bytes, hva 0", NOTUSER),
+	MEMVALUE("all bytes", NOTUSER),
+	MEMVALUE("all bytes from 1", NOTUSER),
+	MEMVALUE("2^62 bytes, hva 0", NOTUSER),
+	MEMVALUE("kernel address", NOTUSER),
+	MEMVALUE("hva that wraps", NOTUSER),
+	{ "memory table: values, running", "2^62 bytes, hva 0",
+	  { .ret = 0 }, { .ret = -14 },
+	  "in-tree takes non-canonical addresses for user memory" },
+	{ "log while running", "used ring logged at the end of all",
+	  { .ret = 0 }, { .ret = -22 }, NOLOG },
+	{ "log while running", "backend with a log that is not there",
+	  { .ret = 0 }, { .ret = -14 }, NOLOG },
 	{ "features", "VHOST_GET_FEATURES",
 	  { .val = 0x1033d008000 }, { .val = 0x1013d008000 }, NOPLATFORM },
 	{ "features", "VHOST_SET_FEATURES(BIT64(VIRTIO_F_ACCESS_PLATFORM))",

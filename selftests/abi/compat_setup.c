@@ -248,32 +248,52 @@ static void mem_table_shape(struct run *t)
 	}
 }
 
-static void mem_table_values(struct run *t)
+static void mem_values(struct run *t)
 {
 	uint64_t hva = (uintptr_t)t->mem.region[0].hva;
+	const struct { const char *what; uint64_t gpa, size, hva; } v[] = {
+		{ "no bytes at 0", 0, 0, hva },
+		{ "no bytes at 4096", 0x1000, 0, hva },
+		{ "one byte", 0, 1, hva },
+		{ "odd", 5, 4097, hva + 3 },
+		{ "the last byte", ~0ULL, 1, hva },
+		{ "the last page", ~0ULL - 4095, 4096, hva },
+		{ "one more than the last page", ~0ULL - 4095, 4097, hva },
+		{ "gpa that wraps", ~0ULL, 4096, hva },
+		{ "all bytes, hva 0", 0, ~0ULL, 0 },
+		{ "all bytes", 0, ~0ULL, hva },
+		{ "all bytes from 1", 1, ~0ULL, 1 },
+		{ "2^46 bytes, hva 0", 0, 1ULL << 46, 0 },
+		{ "2^47 bytes, hva 0", 0, 1ULL << 47, 0 },
+		{ "2^62 bytes, hva 0", 0, 1ULL << 62, 0 },
+		{ "hva 0", 0, 4096, 0 },
+		{ "the last user page", 0, 4096, 0x7ffffffff000UL },
+		{ "behind the last user page", 0, 4096, 0x800000000000UL },
+		{ "kernel address", 0, 4096, 0xffff888000000000UL },
+		{ "hva that wraps", 0, 4096, ~0ULL },
+		{ "unmapped", 0, 4096, (uintptr_t)unmapped_page() },
+	};
 	struct table b;
+	unsigned int i;
 
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		step_note(t, dev_ioctl(t->fd, VHOST_SET_MEM_TABLE,
+				       one(&b, v[i].gpa, v[i].size,
+					   v[i].hva)), 0, "%s", v[i].what);
+}
+
+static void mem_table_values(struct run *t)
+{
 	IO(t, VHOST_SET_OWNER, NULL);
-	MEMTABLE(t, one(&b, 0, 0, hva));
-	MEMTABLE(t, one(&b, 0x1000, 0, hva));
-	MEMTABLE(t, one(&b, 0, 1, hva));
-	MEMTABLE(t, one(&b, 5, 4097, hva + 3));
-	MEMTABLE(t, one(&b, ~0ULL, 1, hva));
-	MEMTABLE(t, one(&b, ~0ULL - 4095, 4096, hva));
-	MEMTABLE(t, one(&b, ~0ULL - 4095, 4097, hva));
-	MEMTABLE(t, one(&b, ~0ULL, 4096, hva));
-	MEMTABLE(t, one(&b, 0, ~0ULL, 0));
-	MEMTABLE(t, one(&b, 0, ~0ULL, hva));
-	MEMTABLE(t, one(&b, 1, ~0ULL, 1));
-	MEMTABLE(t, one(&b, 0, 1ULL << 46, 0));
-	MEMTABLE(t, one(&b, 0, 1ULL << 47, 0));
-	MEMTABLE(t, one(&b, 0, 1ULL << 62, 0));
-	MEMTABLE(t, one(&b, 0, 4096, 0));
-	MEMTABLE(t, one(&b, 0, 4096, 0x7ffffffff000UL));
-	MEMTABLE(t, one(&b, 0, 4096, 0x800000000000UL));
-	MEMTABLE(t, one(&b, 0, 4096, 0xffff888000000000UL));
-	MEMTABLE(t, one(&b, 0, 4096, ~0ULL));
-	MEMTABLE(t, one(&b, 0, 4096, (uintptr_t)unmapped_page()));
+	mem_values(t);
+}
+
+static void mem_table_running(struct run *t)
+{
+	run_setup(t);
+	BACKEND(t, 0, t->tap);
+	BACKEND(t, 1, t->tap);
+	mem_values(t);
 }
 
 static void mem_table_overlap(struct run *t)
@@ -338,6 +358,7 @@ const struct scenario scenarios_setup[] = {
 	{ "unknown ioctls", unknown },
 	{ "memory table: shape", mem_table_shape },
 	{ "memory table: values", mem_table_values },
+	{ "memory table: values, running", mem_table_running },
 	{ "memory table: overlap", mem_table_overlap },
 	{ "file operations", file_operations },
 	{ 0 }

@@ -44,6 +44,7 @@ struct bench {
 	enum nic_layout tx_layout;
 	bool tx_indirect;
 	unsigned int window;
+	struct ctl_port last;	/* the counters bench_quiet() saw last */
 	bool tolerant;		/* what the port counted is not flow_run()'s */
 };
 
@@ -76,7 +77,7 @@ void bench_len(struct bench *b, unsigned int len);
 /* flow_run - so many frames to the guest and so many from it, at once */
 bool flow_run(struct bench *b, unsigned int to_guest, unsigned int to_wire);
 
-/* bench_quiet - no queue stopped, nothing dropped on the way */
+/* bench_quiet - since the last call no queue stopped and nothing was dropped */
 bool bench_quiet(struct bench *b);
 
 

@@ -17,6 +17,7 @@
 static unsigned int count, failed, skipped;
 static char current[160];
 static struct timespec started;
+static bool child;
 
 static void overrun(int sig)
 {
@@ -108,10 +109,21 @@ void ktap_bail(const char *fmt, ...)
 	va_start(ap, fmt);
 	printf("# ");
 	vprintf(fmt, ap);
-	printf("\nnot ok %u %s\n1..%u\n", count + 1, current, count + 1);
+	printf("\n");
 	va_end(ap);
+	if (child) {
+		fflush(stdout);
+		_exit(1);
+	}
+	printf("not ok %u %s\n1..%u\n", count + 1, current, count + 1);
 	fflush(stdout);
 	exit(1);
+}
+
+void ktap_child(void)
+{
+	child = true;
+	signal(SIGALRM, SIG_DFL);
 }
 
 bool ktap_check(bool cond, const char *text, const char *file, int line)

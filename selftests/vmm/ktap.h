@@ -31,6 +31,9 @@ void ktap_diag(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void ktap_bail(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 
+/* ktap_child - after fork(): the results are the parent's, bailing out is exit 1 */
+void ktap_child(void);
+
 /* ktap_done - print the plan; the exit code of the program */
 int ktap_done(void);
 

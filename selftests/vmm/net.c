@@ -69,7 +69,7 @@ int net_run(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(cmd, sizeof(cmd), fmt, ap);
 	va_end(ap);
-	snprintf(all, sizeof(all), "%s 2>&1", cmd);
+	snprintf(all, sizeof(all), "{ %s; } 2>&1", cmd);
 	f = popen(all, "re");
 	NEED(f);
 	while (fgets(line, sizeof(line), f)) {
@@ -191,10 +191,10 @@ void net_mac(const char *ifname, uint8_t mac[6])
 	close(s);
 }
 
-int net_xdp_pass(const char *ifname)
+int net_xdp_prog(unsigned int verdict)
 {
 	const struct bpf_insn insn[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = verdict },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	union bpf_attr a = {
@@ -204,11 +204,17 @@ int net_xdp_pass(const char *ifname)
 		.license = (uintptr_t)"GPL",
 		.prog_flags = BPF_F_XDP_HAS_FRAGS,
 	};
-	int prog, link;
+	int prog = syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof(a));
 
-	prog = syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof(a));
 	NEED(prog >= 0);
-	memset(&a, 0, sizeof(a));
+	return prog;
+}
+
+int net_xdp_pass(const char *ifname)
+{
+	int prog = net_xdp_prog(XDP_PASS), link;
+	union bpf_attr a = { 0 };
+
 	a.link_create.prog_fd = prog;
 	a.link_create.target_ifindex = net_ifindex(ifname);
 	a.link_create.attach_type = BPF_XDP;

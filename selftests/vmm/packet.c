@@ -104,6 +104,8 @@ void pkt_flush(struct pkt *p)
 	while (done < p->queued) {
 		n = sendmmsg(p->fd, p->msg + PKT_BATCH + done,
 			     p->queued - done, 0);
+		if (n <= 0 && p->lossy)
+			break;
 		NEED(n > 0);
 		done += n;
 	}

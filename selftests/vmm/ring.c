@@ -47,6 +47,7 @@ void ring_init(struct ring *r, struct mem *mem, unsigned int num,
 	r->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	r->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	r->err = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	r->kick2 = r->call2 = -1;
 	NEED(r->kick >= 0 && r->call >= 0 && r->err >= 0);
 }
 
@@ -161,6 +162,8 @@ void ring_kick(struct ring *r)
 	uint64_t one = 1;
 
 	NEED(write(r->kick, &one, sizeof(one)) == sizeof(one));
+	if (r->kick2 >= 0)
+		NEED(write(r->kick2, &one, sizeof(one)) == sizeof(one));
 	r->kicks++;
 }
 

@@ -75,6 +75,7 @@ struct ring {
 	uint32_t *token;
 	uint16_t *chain;	/* descriptors that a head took */
 	int kick, call, err;
+	int kick2, call2;	/* twins to swap them with, or -1 */
 	uint64_t kicks;		/* written to the eventfd */
 };
 

@@ -33,6 +33,9 @@ void net_link(const char *ifname, bool up);
 /* net_ethtool - one of the legacy switches (ETHTOOL_STXCSUM, ...); 0 or -errno */
 int net_ethtool(const char *ifname, unsigned int cmd, unsigned int on);
 
+/* net_xdp_prog - an XDP program that only says so; its descriptor */
+int net_xdp_prog(unsigned int verdict);
+
 /*
  * net_xdp_pass - an XDP program that passes everything, attached until the
  * returned descriptor is closed. Gives a veth NAPI without GRO.
@@ -55,6 +58,7 @@ int macvtap_open(const char *name, int hdrsz);
 struct pkt {
 	int fd;
 	bool vnet;		/* PACKET_VNET_HDR: each frame has a header */
+	bool lossy;		/* what cannot be sent is thrown away */
 	unsigned int size;	/* of one receive buffer */
 	uint8_t *buf;
 	struct mmsghdr *msg;

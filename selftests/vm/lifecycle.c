@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * lifecycle.c - things end, or change, while frames are moving: the VMM is
+ * killed, the uplink or the port goes, the module is to be removed, memory
+ * table, log, eventfds and backends are swapped. Ten times each. Afterwards all
+ * works as before and nothing is left behind.
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "load.h"
+
+#define TIMES 10
+
+static const enum lane lane = LANE_XDP;
+
+static const struct nic_cfg guest = {
+	.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
+	.rx_len = 1536, .tx_len = 9018, .regions = 2,
+};
+
+/* A fresh VMM on the port moves frames without losing one. */
+static bool works(void)
+{
+	struct bench b;
+	bool ok;
+
+	bench_open(&b, lane, guest);
+	bench_len(&b, 1514);
+	ok = flow_run(&b, 100, 100);
+	bench_close(&b);
+	return ok;
+}
+
+static bool nobody_has_it_open(void)
+{
+	struct ctl_port p;
+
+	NEED(!ctl_get(PORT, &p));
+	return CHECK(p.opens == 0);
+}
+
+static bool vmm_killed(void)
+{
+	struct load l;
+	int i;
+
+	for (i = 0; i < TIMES; i++) {
+		load_start(&l, lane);
+		if (!load_kill(&l) || !nobody_has_it_open())
+			return false;
+	}
+	return works();
+}
+
+static bool link_down_up(void)
+{
+	struct load l;
+	bool ok = true;
+	int i;
+
+	load_start(&l, lane);
+	for (i = 0; i < TIMES && ok; i++) {
+		net_link(UPLINK, false);
+		net_link(UPLINK, true);
+		ok = load_progress(&l);
+	}
+	ok = load_stop(&l) && ok;
+	return ok && works();
+}
+
+/* The far end's cable, so to speak: carrier goes, the device stays. */
+static bool carrier_off_on(void)
+{
+	struct load l;
+	bool ok = true;
+	int i;
+
+	load_start(&l, lane);
+	for (i = 0; i < TIMES && ok; i++) {
+		net_enter_wire();
+		net_link(WIRE, false);
+		net_link(WIRE, true);
+		net_enter_host();
+		ok = load_progress(&l);
+	}
+	ok = load_stop(&l) && ok;
+	return ok && works();
+}
+
+static bool uplink_deleted(void)
+{
+	struct ctl_port p;
+	struct load l;
+	int i;
+
+	for (i = 0; i < TIMES; i++) {
+		load_start(&l, lane);
+		NEED(!net_run("ip link del " UPLINK));
+		if (!CHECK(!ctl_get(PORT, &p)) ||
+		    !CHECK(!(p.seen & (1U << VHOST_XDP_A_IFINDEX))) ||
+		    !CHECK(p.opens == 1) || !load_stop(&l))
+			return false;
+		port_detach(lane, PORT);
+		net_uplink(UPLINK, WIRE, 9000);
+		port_attach(lane, PORT, mac_guest, 0, "");
+	}
+	return works();
+}
+
+static bool port_deleted(void)
+{
+	struct load l;
+	int i;
+
+	for (i = 0; i < TIMES; i++) {
+		load_start(&l, lane);
+		port_detach(lane, PORT);
+		if (!CHECK(access(port_node(PORT), F_OK)))
+			return false;
+		/* The name is free while the old one is still open. */
+		port_attach(lane, PORT, mac_guest, 0, "");
+		if (!nobody_has_it_open() || !load_stop(&l))
+			return false;
+	}
+	return works();
+}
+
+static long rmmod(void)
+{
+	return syscall(SYS_delete_module, "vhost_xdp", O_NONBLOCK) ? -errno : 0;
+}
+
+static long number_in(const char *path, const char *key);
+
+/*
+ * Programs that were detached give the module back only when RCU and a work
+ * item have freed them, which nobody is told: look until it is so.
+ */
+static bool module_is_free(void)
+{
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		if (!number_in("/sys/module/vhost_xdp/refcnt", ""))
+			return true;
+		poll(NULL, 0, 10);
+	}
+	ktap_diag("module has %ld references",
+		  number_in("/sys/module/vhost_xdp/refcnt", ""));
+	return CHECK(!"module is free");
+}
+
+static bool insmod(void)
+{
+	const char *root = getenv("VXDP_ROOT");
+	char path[512];
+	long r;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/kmod/vhost_xdp.ko",
+		 root ? root : ".");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	NEED(fd >= 0);
+	r = syscall(SYS_finit_module, fd, "", 0);
+	close(fd);
+	return CHECK(!r) && CHECK(ctl_present());
+}
+
+static bool module_removed(void)
+{
+	struct load l;
+	long r;
+	int i;
+
+	for (i = 0; i < TIMES; i++) {
+		load_start(&l, lane);
+		r = rmmod();
+		if (!CHECK(r == -EWOULDBLOCK || r == -EBUSY) ||
+		    !load_progress(&l) || !load_stop(&l))
+			return false;
+		r = rmmod();
+		if (!CHECK(r == -EWOULDBLOCK || r == -EBUSY))
+			return false;
+		port_detach(lane, PORT);
+		if (!module_is_free() || !CHECK(!rmmod()) || !insmod())
+			return false;
+		port_attach(lane, PORT, mac_guest, 0, "");
+	}
+	return works();
+}
+
+/* The whole table anew, its regions in another order each time. */
+static void swap_memory(struct bench *b, unsigned int round)
+{
+	struct mem m = b->nic.mem;
+
+	if (round & 1) {
+		m.region[0] = b->nic.mem.region[1];
+		m.region[1] = b->nic.mem.region[0];
+	}
+	NEED(!dev_set_mem(b->nic.dev, &m));
+}
+
+static uint64_t log_base;
+
+static void toggle_log(struct bench *b, unsigned int round)
+{
+	uint64_t f = b->nic.cfg.features;
+	unsigned int i;
+	bool on = !(round & 1);
+
+	if (on) {
+		f |= BIT64(VHOST_F_LOG_ALL);
+		NEED(!dev_ioctl(b->nic.dev, VHOST_SET_LOG_BASE, &log_base));
+	}
+	NEED(!dev_set_features(b->nic.dev, f));
+	for (i = 0; i < 2; i++) {
+		struct ring *r = &b->nic.ring[i];
+
+		NEED(!dev_vring_addr(b->nic.dev, i, r, on,
+				     mem_gpa(r->mem, r->used)));
+	}
+}
+
+/* What falls between the two is made up for, as QEMU does it. */
+static void poke(int fd)
+{
+	uint64_t one = 1;
+
+	NEED(write(fd, &one, sizeof(one)) == sizeof(one));
+}
+
+static void swap_eventfds(struct bench *b, unsigned int round)
+{
+	int dev = b->nic.dev;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct ring *r = &b->nic.ring[i];
+		bool twin = round & 1;
+
+		if (round % 16 == 7)
+			NEED(!dev_vring_file(dev, VHOST_SET_VRING_CALL, i, -1));
+		NEED(!dev_vring_file(dev, VHOST_SET_VRING_CALL, i,
+				     twin ? r->call2 : r->call));
+		poke(r->call);
+		if (round % 16 == 11)
+			NEED(!dev_vring_file(dev, VHOST_SET_VRING_KICK, i, -1));
+		NEED(!dev_vring_file(dev, VHOST_SET_VRING_KICK, i,
+				     twin ? r->kick2 : r->kick));
+		poke(twin ? r->kick2 : r->kick);
+	}
+}
+
+static void rebind(struct bench *b, unsigned int round)
+{
+	unsigned int i = round & 1;
+
+	NEED(!dev_backend(b->nic.dev, i, -1));
+	NEED(!dev_backend(b->nic.dev, i, b->tap));
+}
+
+static bool disturbed(void (*op)(struct bench *b, unsigned int round),
+		      bool to_guest)
+{
+	struct disturber d;
+	unsigned int i;
+	struct bench b;
+	bool ok = true;
+
+	bench_open(&b, lane, guest);
+	bench_len(&b, 1514);
+	for (i = 0; i < 2; i++) {
+		b.nic.ring[i].kick2 = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		b.nic.ring[i].call2 = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	}
+	for (i = 0; i < TIMES && ok; i++) {
+		disturb_start(&d, &b, op);
+		ok = flow_run(&b, to_guest ? 600 : 0, 600);
+		ok = CHECK(disturb_stop(&d) >= 2) && ok;
+	}
+	for (i = 0; i < 2; i++) {
+		close(b.nic.ring[i].kick2);
+		close(b.nic.ring[i].call2);
+	}
+	bench_abandon(&b);
+	return ok && works();
+}
+
+static bool memory_swapped(void)
+{
+	return disturbed(swap_memory, true);
+}
+
+static bool log_toggled(void)
+{
+	void *log = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool ok;
+
+	NEED(log != MAP_FAILED);
+	log_base = (uintptr_t)log;
+	ok = disturbed(toggle_log, true);
+	munmap(log, 1 << 20);
+	return ok;
+}
+
+static bool eventfds_swapped(void)
+{
+	return disturbed(swap_eventfds, true);
+}
+
+/* While its ring has no backend a port drops what comes, and counts it. */
+static bool rebound(void)
+{
+	return disturbed(rebind, false);
+}
+
+static long number_in(const char *path, const char *key)
+{
+	FILE *f = fopen(path, "re");
+	char line[256];
+	long val = -1;
+	size_t n = strlen(key);
+
+	NEED(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, n))
+			val = atol(line + n + strspn(line + n, ": \t"));
+	fclose(f);
+	return val;
+}
+
+/* Workers are threads of the VMM; none may outlive it. */
+static bool no_worker_left(void)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	bool ok = true;
+
+	NEED(d);
+	while ((e = readdir(d))) {
+		char path[300], comm[64] = "";
+		FILE *f;
+
+		if (!isdigit(e->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fgets(comm, sizeof(comm), f) && !strncmp(comm, "vhost-", 6)) {
+			ktap_diag("process %s is %s", e->d_name, comm);
+			ok = false;
+		}
+		fclose(f);
+	}
+	closedir(d);
+	return ok;
+}
+
+static long slab_before;
+
+/* The log of the kernel is read by the runner. */
+static bool nothing_left(void)
+{
+	long slab;
+
+	port_detach(lane, PORT);
+	slab = number_in("/proc/meminfo", "SUnreclaim");
+	ktap_diag("unreclaimable slab: %ld kB before, %ld kB after",
+		  slab_before, slab);
+	return CHECK(ctl_dump(NULL, 0) == 0) && no_worker_left() &&
+	       module_is_free() &&
+	       CHECK(number_in("/proc/vmstat", "nr_foll_pin_acquired") ==
+		     number_in("/proc/vmstat", "nr_foll_pin_released")) &&
+	       CHECK(slab < slab_before + 8192) && CHECK(!rmmod()) && insmod();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct { const char *name; bool (*fn)(void); } tests[] = {
+		{ "VMM killed", vmm_killed },
+		{ "link down and up", link_down_up },
+		{ "carrier off and on", carrier_off_on },
+		{ "uplink deleted", uplink_deleted },
+		{ "port deleted", port_deleted },
+		{ "module removal refused, then done", module_removed },
+		{ "memory table replaced", memory_swapped },
+		{ "logging toggled", log_toggled },
+		{ "eventfds swapped", eventfds_swapped },
+		{ "backend taken away and given back", rebound },
+		{ "nothing left", nothing_left },
+	};
+	unsigned int i;
+
+	ktap_case(60, "setup");
+	net_ready(lane);
+	port_attach(lane, PORT, mac_guest, 0, "");
+	NEED(works());
+	slab_before = number_in("/proc/meminfo", "SUnreclaim");
+	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		if (argc > 1 && !strstr(tests[i].name, argv[1]))
+			continue;
+		ktap_case(90, "under load: %s", tests[i].name);
+		ktap_ok(tests[i].fn());
+	}
+	return ktap_done();
+}
