@@ -29,6 +29,8 @@ struct allowance {
 	const char *why;
 };
 
+static bool was_seen[64];
+
 #define NOPLATFORM "ACCESS_PLATFORM comes with the IOTLB"
 #define NOIOTLBV2 "IOTLB_MSG_V2 comes with the IOTLB"
 
@@ -161,6 +163,7 @@ static bool is_allowed(const char *scenario, const struct step *a,
 		    same(&w->ours, b)) {
 			ktap_diag("%s: %s: allowed: %s", scenario, a->label,
 				  w->why);
+			was_seen[i] = true;
 			return true;
 		}
 	}
@@ -221,6 +224,22 @@ static void every_scenario(const char *node, const char *what)
 	compare_all(scenarios_run, node, what);
 }
 
+/* A difference that is no more must not stay allowed. */
+static void allowances_needed(const char *what)
+{
+	unsigned int i, n = sizeof(allowed) / sizeof(allowed[0]);
+	bool ok = CHECK(n <= sizeof(was_seen));
+
+	for (i = 0; i < n; i++) {
+		if (!was_seen[i])
+			ktap_diag("%s: %s: allowed, but there is no difference",
+				  allowed[i].scenario, allowed[i].label);
+		ok = ok && was_seen[i];
+	}
+	memset(was_seen, 0, sizeof(was_seen));
+	ktap_result(ok, "%s: every allowed difference is there", what);
+}
+
 int main(int argc, char **argv)
 {
 	char node[64];
@@ -236,8 +255,10 @@ int main(int argc, char **argv)
 	NEED(!ctl_new("abi-sock", NULL, NULL));
 	snprintf(node, sizeof(node), "%s", port_node("abi-xdp"));
 	every_scenario(node, "port with uplink");
+	allowances_needed("port with uplink");
 	snprintf(node, sizeof(node), "%s", port_node("abi-sock"));
 	every_scenario(node, "port without uplink");
+	allowances_needed("port without uplink");
 	NEED(!ctl_del("abi-xdp"));
 	NEED(!ctl_del("abi-sock"));
 	return ktap_done();

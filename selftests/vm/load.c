@@ -181,7 +181,8 @@ static void *disturb(void *arg)
 	struct disturber *d = arg;
 
 	while (!__atomic_load_n(&d->stop, __ATOMIC_RELAXED))
-		d->op(d->b, d->rounds++);
+		d->op(d->b, __atomic_fetch_add(&d->rounds, 1,
+					       __ATOMIC_RELAXED));
 	return NULL;
 }
 
@@ -194,9 +195,13 @@ void disturb_start(struct disturber *d, struct bench *b,
 	NEED(!pthread_create(&d->thread, NULL, disturb, d));
 }
 
-unsigned int disturb_stop(struct disturber *d)
+unsigned int disturb_rounds(struct disturber *d)
+{
+	return __atomic_load_n(&d->rounds, __ATOMIC_RELAXED);
+}
+
+void disturb_stop(struct disturber *d)
 {
 	__atomic_store_n(&d->stop, true, __ATOMIC_RELAXED);
 	NEED(!pthread_join(d->thread, NULL));
-	return d->rounds;
 }

@@ -36,6 +36,7 @@ struct disturber {
 
 void disturb_start(struct disturber *d, struct bench *b,
 		   void (*op)(struct bench *b, unsigned int round));
-unsigned int disturb_stop(struct disturber *d);
+unsigned int disturb_rounds(struct disturber *d);
+void disturb_stop(struct disturber *d);
 
 #endif

@@ -17,7 +17,7 @@
 static unsigned int count, failed, skipped;
 static char current[160];
 static struct timespec started;
-static bool child;
+static bool child, muted;
 
 static void overrun(int sig)
 {
@@ -90,10 +90,17 @@ void ktap_skip(const char *name, const char *why)
 	fflush(stdout);
 }
 
+void ktap_mute(bool mute)
+{
+	muted = mute;
+}
+
 void ktap_diag(const char *fmt, ...)
 {
 	va_list ap;
 
+	if (muted)
+		return;
 	va_start(ap, fmt);
 	printf("# ");
 	vprintf(fmt, ap);

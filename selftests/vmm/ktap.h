@@ -25,6 +25,8 @@ void ktap_result(bool ok, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 void ktap_skip(const char *name, const char *why);
+/* ktap_mute - no diagnostics, where failing is what is tested */
+void ktap_mute(bool mute);
 void ktap_diag(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* ktap_bail - the test cannot go on: report the current case and exit */
