@@ -131,6 +131,21 @@ static bool overlap(void)
 	return ok;
 }
 
+static bool same_start(void)
+{
+	struct vhost_memory_region r[] = {
+		region(0x1000, 0x1000, UA), region(0x1000, 0x1000, UA + 0x100000),
+	};
+	struct vxdp_memory *mem = make(r, 2);
+	struct iovec iov;
+	bool ok;
+
+	ok = CHECK(vxdp_memory_translate(mem, 0x1800, 0x800, &iov, 1) == 1) &&
+	     CHECK(((u64)iov.iov_base & ~0x100000ULL) == UA + 0x800);
+	vxdp_memory_free(mem);
+	return ok;
+}
+
 static bool crossing(void)
 {
 	struct vhost_memory_region r[] = {
@@ -246,6 +261,7 @@ static const struct {
 	{ "kernel addresses are refused, to the byte", kernel_addresses },
 	{ "the last guest byte can be used, a wrap cannot", top_of_guest_memory },
 	{ "of regions that overlap the lowest wins", overlap },
+	{ "of regions with the same start one is used", same_start },
 	{ "a buffer over regions and holes; too little room", crossing },
 	{ "no memory for the table", no_memory },
 	{ "64 regions, byte by byte against a plain search", against_reference },

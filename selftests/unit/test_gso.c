@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test_gso.c - GSO frames cut by kmod/core/net_hdr.c, each frame that comes of it
+ * looked at in every field.
+ */
+#include <linux/vhost_xdp.h>
+
+#include "ktap.h"
+#include "packet.h"
+#include "random.h"
+
+/* As kmod/kfunc.c cuts: headers and a slice, allocated to the byte, off alignment. */
+static bool segment_ok(const struct packet *p, const struct vxdp_gso *gso, u32 i, u32 nr)
+{
+	u32 len = vxdp_gso_seg_len(gso, i), skew = i % 4;
+	u8 *room = malloc(len + skew), *seg = room + skew;
+	bool ok;
+
+	NEED(room);
+	NEED(len > p->hdr_len && i * gso->size + len <= p->len);
+	memcpy(seg, p->data, gso->hdr_len);
+	memcpy(seg + gso->hdr_len, p->data + gso->hdr_len + i * gso->size, len - gso->hdr_len);
+	vxdp_gso_seg_finish(gso, seg, i);
+	ok = packet_seg_ok(p, seg, len, i, nr);
+	free(room);
+	return ok;
+}
+
+static bool packet_ok(const struct packet *p)
+{
+	u32 want = (p->spec.payload + p->spec.mss - 1) / p->spec.mss, i;
+	struct vxdp_gso gso;
+
+	if (!CHECK(!vxdp_net_hdr_check(&p->hdr, p->len, p->len)) ||
+	    !CHECK(!vxdp_gso_parse(&gso, &p->hdr, p->data, p->len, p->len)) ||
+	    !CHECK(gso.l3 == p->l3) || !CHECK(gso.l4 == p->l4) ||
+	    !CHECK(gso.hdr_len == p->hdr_len) || !CHECK(vxdp_gso_segs(&gso) == want))
+		return false;
+	for (i = 0; i < want; i++) {
+		if (!segment_ok(p, &gso, i, want))
+			return false;
+	}
+	return true;
+}
+
+static bool cuts(struct spec spec)
+{
+	struct packet p;
+	bool ok;
+
+	packet_make(&p, &spec);
+	ok = packet_ok(&p);
+	free(p.data);
+	return ok;
+}
+
+/* The same for every protocol; the rest of the spec is the case's. */
+static bool all_cut(struct spec spec)
+{
+	u32 i;
+
+	for (i = 0; i < 4; i++) {
+		spec.v6 = i & 1;
+		spec.udp = i & 2;
+		if (!cuts(spec))
+			return false;
+	}
+	return true;
+}
+
+static struct spec usual(void)
+{
+	return (struct spec){
+		.tcp_opts = 12, .tcp_flags = TH_ACK, .mss = 1448, .id = 100,
+		.seq = 1000, .payload = 20000,
+	};
+}
+
+static bool tcpv4(void)
+{
+	return cuts(usual());
+}
+
+static bool tcpv6(void)
+{
+	struct spec s = usual();
+
+	s.v6 = true;
+	return cuts(s);
+}
+
+static bool usov4(void)
+{
+	struct spec s = usual();
+
+	s.udp = true;
+	return cuts(s);
+}
+
+static bool usov6(void)
+{
+	struct spec s = usual();
+
+	s.udp = s.v6 = true;
+	return cuts(s);
+}
+
+static bool tags(void)
+{
+	struct spec s = usual();
+
+	s.tags = 1;
+	if (!all_cut(s))
+		return false;
+	s.tags = 2;
+	return all_cut(s);
+}
+
+static bool options(void)
+{
+	struct spec s = usual();
+
+	for (s.l3_opts = 8; s.l3_opts <= 40; s.l3_opts += 8) {
+		for (s.tcp_opts = 0; s.tcp_opts <= 40; s.tcp_opts += 4) {
+			if (!all_cut(s))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool sizes(void)
+{
+	struct spec s = usual();
+
+	for (s.payload = 1; s.payload < 40; s.payload++) {
+		for (s.mss = 1; s.mss < 42; s.mss++) {
+			if (!all_cut(s))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool last_short(void)
+{
+	struct spec s = usual();
+
+	for (s.payload = 1448 * 3 - 2; s.payload <= 1448 * 3 + 2; s.payload++) {
+		if (!all_cut(s))
+			return false;
+	}
+	s.mss = 1447;
+	s.payload = 1447 * 4 + 1;
+	return all_cut(s);
+}
+
+/* The longest that IPv4 can say, cut as small as we allow. */
+static bool longest(void)
+{
+	struct spec s = usual();
+
+	s.tcp_opts = 0;
+	s.tags = 1;
+	s.payload = 65535 - 20 - 20;
+	if (!cuts(s))
+		return false;
+	s.mss = 32;
+	if (!cuts(s))
+		return false;
+	s.v6 = true;
+	s.payload = 65535 - 40 - 20;
+	return cuts(s);
+}
+
+static bool jumbo(void)
+{
+	struct spec s = usual();
+
+	s.tcp_opts = 0;
+	s.payload = 60000;
+	s.mss = VHOST_XDP_FRAME_MAX - 14 - 40;
+	return cuts(s);
+}
+
+static bool flags(void)
+{
+	struct spec s = usual();
+	u32 all;
+
+	s.payload = 3000;
+	for (all = 0; all < 256; all++) {
+		s.tcp_flags = all;
+		s.v6 = all & 1;
+		if (!cuts(s))
+			return false;
+	}
+	return true;
+}
+
+static bool wraps(void)
+{
+	struct spec s = usual();
+
+	s.id = 0xfffd;
+	s.seq = 0xffffffff - 2000;
+	return all_cut(s);
+}
+
+/* For each sum there is a last word that brings the checksum to 0: sent as ffff. */
+static bool udp_zero(bool v6)
+{
+	struct spec s = { .udp = true, .v6 = v6, .mss = 64, .payload = 64 };
+	u32 word, mangled = 0, off;
+	struct vxdp_gso gso;
+	struct packet p;
+	bool ok = true;
+	u8 seg[256];
+
+	packet_make(&p, &s);
+	off = p.l4 + 6;
+	NEED(!vxdp_gso_parse(&gso, &p.hdr, p.data, p.len, p.len));
+	for (word = 0; word < 65536 && ok; word++) {
+		p.data[p.len - 2] = word >> 8;
+		p.data[p.len - 1] = word;
+		memcpy(seg, p.data, p.len);
+		vxdp_gso_seg_finish(&gso, seg, 0);
+		ok = packet_seg_ok(&p, seg, p.len, 0, 1);
+		mangled += seg[off] == 0xff && seg[off + 1] == 0xff;
+	}
+	free(p.data);
+	return ok && CHECK(mangled > 0);
+}
+
+static bool udp_zero_v4(void)	{ return udp_zero(false); }
+static bool udp_zero_v6(void)	{ return udp_zero(true); }
+
+static bool anything(void)
+{
+	struct spec s;
+	u32 i;
+
+	for (i = 0; i < 3000; i++) {
+		s = (struct spec){
+			.v6 = random_below(2), .udp = random_below(2),
+			.tags = random_below(3), .l3_opts = random_below(6) * 8,
+			.tcp_opts = random_below(11) * 4, .tcp_flags = random_u64(),
+			.id = random_u64(), .seq = random_u64(),
+			.payload = 1 + random_below(1 << random_below(16)),
+		};
+		s.mss = 1 + s.payload / 500 + random_below(9000 - s.payload / 500);
+		if (!cuts(s))
+			return false;
+	}
+	return true;
+}
+
+static const struct {
+	const char *name;
+	bool (*run)(void);
+} cases[] = {
+	{ "TCP over IPv4", tcpv4 },
+	{ "TCP over IPv6", tcpv6 },
+	{ "UDP over IPv4", usov4 },
+	{ "UDP over IPv6", usov6 },
+	{ "one and two VLAN tags", tags },
+	{ "IPv4 options, IPv6 extension headers, TCP options", options },
+	{ "payloads of 1 to 39, each cut in every way", sizes },
+	{ "a last frame that is short, full or nearly so", last_short },
+	{ "64 KiB, in frames of 1448 and of 32", longest },
+	{ "frames of the longest there are", jumbo },
+	{ "every combination of TCP flags", flags },
+	{ "IP identification and sequence wrap", wraps },
+	{ "a UDP checksum of 0, over IPv4", udp_zero_v4 },
+	{ "a UDP checksum of 0, over IPv6", udp_zero_v6 },
+	{ "3000 random frames", anything },
+};
+
+int main(void)
+{
+	unsigned int i;
+
+	random_seed("selftests/unit/gso");
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		ktap_case(60, "gso: %s", cases[i].name);
+		ktap_ok(cases[i].run());
+	}
+	return ktap_done();
+}
