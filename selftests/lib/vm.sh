@@ -17,13 +17,15 @@ vm_accel() {
 }
 
 # Boots kernel $1 for at most $2 seconds, its console to file $3, and runs $4 in
-# it as root with the current directory. The kernel dies of the first warning.
+# it as root with the current directory. The kernel dies of the first warning; a
+# triple fault, which leaves it no words, is in the same file with .cpu behind it.
 # The pipes are needed: QEMU truncates a file that is its standard output.
 vm_run() { # kernel, seconds, console log, command
 	local -a accel
 	mapfile -t accel < <(vm_accel)
 	timeout --foreground -k 10 "$2" vng -r "/boot/vmlinuz-$1" --disable-microvm --force-9p --rw \
 		--cpus "${VM_CPUS:-2}" --memory "${VM_MEM:-2G}" "${accel[@]}" --verbose \
+		--qemu-opts="-d cpu_reset -D $3.cpu" \
 		--append "loglevel=5 panic_on_warn=1 oops=panic panic=-1" -- "$4" 2> >(cat > "$3") | cat
 }
 
