@@ -130,7 +130,7 @@ static int write_journal(struct attach *a, uint16_t more_flags)
 static int add_mac(const struct attach *a, unsigned int i)
 {
 	const struct vxdp_fdb_key key = fdb_key(a, i);
-	bool heard = maps_mac_used(&a->maps, key.ifindex, key.mac);
+	bool heard = maps_mac_shared(&a->maps, &key);
 	int err = maps_fdb_add(&a->maps, &key, a->port.id);
 
 	if (err)
@@ -311,17 +311,11 @@ static int attach_plain(struct attach *a)
 	return ret;
 }
 
-static int report(struct attach *a)
+/* From what PORT_NEW answered: a question that fails now would come too late. */
+static int report(const struct attach *a)
 {
-	struct port port;
-	json_t *doc;
-	int ret;
+	json_t *doc = describe_port_fully(&a->port, &a->maps);
 
-	ret = port_find(&a->ctl, a->o.name, &port);
-	if (ret)
-		return ret;
-	doc = describe_port_fully(&port, &a->maps);
-	port_free(&port);
 	if (options.json)
 		return print_json(doc);
 	print_port(doc);
@@ -349,6 +343,7 @@ int cmd_attach(int argc, char **argv)
 		state_unpin_if_unused(&a.ctl);
 	else
 		ret = report(&a);
+	port_free(&a.port);
 	maps_close(&a.maps);
 	control_close(&a.ctl);
 	return ret;

@@ -172,13 +172,14 @@ bool maps_fdb_next(const struct maps *m, uint32_t port,
 	return false;
 }
 
-bool maps_mac_used(const struct maps *m, uint32_t ifindex, const uint8_t *mac)
+bool maps_mac_shared(const struct maps *m, const struct vxdp_fdb_key *mine)
 {
 	struct vxdp_fdb_key key, prev;
 	void *from = NULL;
 
 	while (!bpf_map_get_next_key(m->fdb, from, &key)) {
-		if (key.ifindex == ifindex && !memcmp(key.mac, mac, 6))
+		if (key.ifindex == mine->ifindex && key.vlan != mine->vlan &&
+		    !memcmp(key.mac, mine->mac, sizeof(key.mac)))
 			return true;
 		prev = key;
 		from = &prev;

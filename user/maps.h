@@ -59,8 +59,8 @@ uint32_t maps_fdb_owner(const struct maps *m, const struct vxdp_fdb_key *key);
 /* Walks a port's addresses: start with a zeroed key. */
 bool maps_fdb_next(const struct maps *m, uint32_t port,
 		   struct vxdp_fdb_key *key);
-/* Is the address in use on the uplink under any VLAN? */
-bool maps_mac_used(const struct maps *m, uint32_t ifindex, const uint8_t *mac);
+/* Is the address in use on the uplink under another VLAN, too? */
+bool maps_mac_shared(const struct maps *m, const struct vxdp_fdb_key *mine);
 
 /* 0 or -errno, -ENOSPC where the VLAN is full. */
 int maps_flood_join(const struct maps *m, uint32_t ifindex, uint16_t vlan,

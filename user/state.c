@@ -55,13 +55,12 @@ int state_begin(const char *what)
 static void forget_mac(const struct maps *m, const struct vxdp_fdb_key *key)
 {
 	struct link link;
-	int err;
+	int err = 0;
 
+	/* The entry goes last: what tells a next run that there is work left. */
+	if (!maps_mac_shared(m, key) && link_by_index(key->ifindex, &link))
+		err = link_del_mac(key->ifindex, key->mac);
 	maps_fdb_del(m, key);
-	if (maps_mac_used(m, key->ifindex, key->mac) ||
-	    !link_by_index(key->ifindex, &link))
-		return;
-	err = link_del_mac(key->ifindex, key->mac);
 	if (err && err != -ENOENT && err != -EOPNOTSUPP)
 		warn("%s still hears %s: %s; try 'bridge fdb del %s dev %s self'",
 		     link.name, mac_text(key->mac), strerror(-err),
