@@ -254,20 +254,21 @@ static bool short_heads(void)
 	struct vxdp_gso gso;
 	struct packet p;
 	bool ok = true;
+	u8 *room, *head;
 	u32 i, avail;
-	u8 *head;
 
 	for (i = 0; i < ARRAY_SIZE(all) && ok; i++) {
 		all[i].tags = 1;
 		all[i].tcp_opts = 8;
 		packet_make(&p, &all[i]);
 		for (avail = 0; avail <= p.hdr_len && ok; avail++) {
-			head = malloc(avail);
-			NEED(head);
+			room = malloc(avail + 1);
+			NEED(room);
+			head = room + 1;	/* malloc(0) has a byte */
 			memcpy(head, p.data, avail);
 			ok = CHECK(vxdp_gso_parse(&gso, &p.hdr, head, avail, p.len) ==
 				   (avail < p.hdr_len ? GSO : OK));
-			free(head);
+			free(room);
 		}
 		free(p.data);
 	}
@@ -281,18 +282,19 @@ static bool short_heads_of_tags(void)
 	struct vxdp_gso gso;
 	struct packet p;
 	bool ok = true;
+	u8 *room, *head;
 	u32 avail;
-	u8 *head;
 
 	s.tags = 2;
 	packet_make(&p, &s);
 	for (avail = 0; avail < 22 && ok; avail++) {
 		p.hdr.csum_start = avail < 8 ? 0 : avail - 8;
-		head = malloc(avail);
-		NEED(head);
+		room = malloc(avail + 1);
+		NEED(room);
+		head = room + 1;
 		memcpy(head, p.data, avail);
 		ok = CHECK(vxdp_gso_parse(&gso, &p.hdr, head, avail, p.len) == GSO);
-		free(head);
+		free(room);
 	}
 	free(p.data);
 	return ok;
