@@ -6,13 +6,15 @@
  * The program runs with softirqs off, as in a driver. What may sleep, the socket,
  * has its turn after the batch.
  */
-#include <linux/bvec.h>
 #include <linux/etherdevice.h>
 #include <linux/filter.h>
 #include <net/page_pool/helpers.h>
 #include "egress.h"
 #include "sock.h"
 #include "uplink.h"
+
+/* How long after a GSO frame its flow's plain frames go the same way. */
+#define SKBS_AFTER_GSO	(HZ / 50)
 
 static DEFINE_PER_CPU(struct vxdp_egress *, running);
 
@@ -58,11 +60,15 @@ int vxdp_egress_copy_to_host(struct vxdp_egress *e)
 
 	if (e->to_host)
 		return 0;
-	if (len > VHOST_XDP_FRAME_MAX)
+	if (len > VHOST_XDP_FRAME_MAX) {
+		vxdp_count(e->q, VHOST_XDP_STAT_TX_DROP_OVERSIZE, 1);
 		return -EMSGSIZE;
+	}
 	frame = vxdp_frame_alloc(len, GFP_ATOMIC);
-	if (!frame)
+	if (!frame) {
+		vxdp_count(e->q, VHOST_XDP_STAT_TX_DROP_NOMEM, 1);
 		return -ENOMEM;
+	}
 	vxdp_buff_read(xdp, 0, frame->data, len);
 	list_add_tail(&frame->node, &e->q->host_frames);
 	e->to_host = true;
@@ -138,22 +144,30 @@ static void flush_out(struct batch *b)
 	b->out = 0;
 }
 
+/*
+ * A driver's queues for frames and for skbs are not the same, so a TCP flow whose
+ * long segments are GSO frames and whose last one is not would overtake itself.
+ */
 static void to_uplink(struct batch *b, struct vxdp_tx_slot *slot)
 {
 	struct xdp_frame *frame = xdp_convert_buff_to_frame(&slot->xdp);
+	struct vxdp_queue *q = b->q;
 
 	if (!frame) {
-		drop(b->q, slot, VHOST_XDP_STAT_TX_DROP_ABORTED);
+		drop(q, slot, VHOST_XDP_STAT_TX_DROP_ABORTED);
 		return;
 	}
-	if (!vxdp_slot_is_gso(slot)) {
-		b->q->scratch->out[b->out++] = frame;
-		return;
+	if (vxdp_slot_is_gso(slot)) {
+		flush_out(b);
+		vxdp_uplink_send_gso(q->port, b->dev, frame, &slot->hdr,
+				     vxdp_egress_shift(slot));
+		q->skbs_until = jiffies + SKBS_AFTER_GSO;
+	} else if (slot->csum && time_before(jiffies, q->skbs_until)) {
+		flush_out(b);
+		vxdp_uplink_send_skb(q->port, b->dev, frame);
+	} else {
+		q->scratch->out[b->out++] = frame;
 	}
-	/* In order with what came before. */
-	flush_out(b);
-	vxdp_uplink_send_gso(b->q->port, b->dev, frame, &slot->hdr,
-			     vxdp_egress_shift(slot));
 }
 
 static void redirect(struct batch *b, struct vxdp_tx_slot *slot)
@@ -187,7 +201,7 @@ static void decide(struct batch *b, struct vxdp_tx_slot *slot)
 		slot->host = true;
 		break;
 	case XDP_DROP:
-		if (!e.delivered && !e.to_host) {
+		if (!e.offered && !e.to_host) {
 			drop(b->q, slot, VHOST_XDP_STAT_TX_DROP_POLICY);
 			break;
 		}
@@ -237,19 +251,18 @@ static void sent_to_host(struct vxdp_queue *q, u32 len, int ret)
 		vxdp_stats_packet(q->port->stats, VHOST_XDP_STAT_TX_SOCK_PACKETS, len);
 }
 
-static u32 fill_bvec(struct bio_vec *bv, struct xdp_buff *xdp, u32 hlen)
+static u32 fill_kvec(struct kvec *kv, struct xdp_buff *xdp, u32 hlen)
 {
 	struct skb_shared_info *sinfo;
 	u32 i, n = 1;
 
-	bvec_set_virt(&bv[0], xdp->data - hlen, xdp->data_end - xdp->data + hlen);
+	kv[0] = (struct kvec){ xdp->data - hlen, xdp->data_end - xdp->data + hlen };
 	if (!xdp_buff_has_frags(xdp))
 		return n;
 	sinfo = xdp_get_shared_info_from_buff(xdp);
-	for (i = 0; i < sinfo->nr_frags; i++, n++)
-		bvec_set_page(&bv[n], skb_frag_page(&sinfo->frags[i]),
-			      skb_frag_size(&sinfo->frags[i]),
-			      skb_frag_off(&sinfo->frags[i]));
+	for (i = 0; i < sinfo->nr_frags; i++)
+		kv[n++] = (struct kvec){ skb_frag_address(&sinfo->frags[i]),
+					 skb_frag_size(&sinfo->frags[i]) };
 	return n;
 }
 
@@ -258,7 +271,7 @@ static void pass(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
 {
 	struct virtio_net_hdr_mrg_rxbuf hdr = {};
 	struct xdp_buff *xdp = &slot->xdp;
-	struct bio_vec bv[MAX_SKB_FRAGS + 1];
+	struct kvec kv[MAX_SKB_FRAGS + 1];
 	u32 len = xdp_get_buff_len(xdp);
 	struct iov_iter it;
 	u32 n;
@@ -274,8 +287,8 @@ static void pass(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
 		hdr.hdr.hdr_len = 0;
 	}
 	memcpy(xdp->data - q->sock_hlen, &hdr, q->sock_hlen);
-	n = fill_bvec(bv, xdp, q->sock_hlen);
-	iov_iter_bvec(&it, ITER_SOURCE, bv, n, len + q->sock_hlen);
+	n = fill_kvec(kv, xdp, q->sock_hlen);
+	iov_iter_kvec(&it, ITER_SOURCE, kv, n, len + q->sock_hlen);
 	sent_to_host(q, len, vxdp_sock_send(q->ring[VXDP_RING_TX].backend, &it));
 	vxdp_egress_free(q, slot);
 }

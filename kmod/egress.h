@@ -11,6 +11,7 @@
  * struct vxdp_egress - what the kfunc may know of the frame
  * @q: who sends
  * @slot: the frame
+ * @offered: some other port has taken it, or has counted why not
  * @delivered: some other port has taken it
  * @to_host: a copy for the exception path was made
  *
@@ -19,6 +20,7 @@
 struct vxdp_egress {
 	struct vxdp_queue *q;
 	struct vxdp_tx_slot *slot;
+	bool offered;
 	bool delivered;
 	bool to_host;
 };

@@ -14,15 +14,31 @@
 #include "egress.h"
 #include "kfunc.h"
 
+/*
+ * Frames that a GSO frame may become for each other guest that gets it: enough for
+ * 64 KiB at an MSS of 536. All of it happens with softirqs off.
+ */
+#define LOCAL_SEGS_MAX	128
+
 static struct vxdp_queue *pick_queue(const struct vxdp_port *port, u32 from)
 {
 	const struct vxdp_rx_set *set = rcu_dereference(port->rx_set);
 	struct vxdp_queue *q;
+	u32 i;
 
-	if (!set)
-		return NULL;
-	q = set->queue[from % set->nr];
-	return READ_ONCE(q->rx_live) ? q : NULL;
+	/* The flow's own, or the next that runs: only then flows change queues. */
+	for (i = 0; set && i < set->nr; i++) {
+		q = set->queue[(from + i) % set->nr];
+		if (READ_ONCE(q->rx_live))
+			return q;
+	}
+	return NULL;
+}
+
+/* Only a look, to save the work: what decides is vxdp_backlog_add(). */
+static bool is_full(const struct vxdp_port *port, const struct vxdp_queue *q)
+{
+	return READ_ONCE(q->backlog.len) >= READ_ONCE(port->conf.backlog);
 }
 
 static int refuse(const struct vxdp_port *port, enum vhost_xdp_stat why, int err)
@@ -36,8 +52,7 @@ static int enqueue(struct vxdp_port *port, struct vxdp_queue *q,
 {
 	if (!vxdp_backlog_add(&q->backlog, frames, nr, READ_ONCE(port->conf.backlog))) {
 		vxdp_frames_free(frames);
-		vxdp_stats_add(port->stats, VHOST_XDP_STAT_RX_DROP_BACKLOG, nr);
-		return -ENOBUFS;
+		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
 	}
 	vxdp_worker_queue(&q->worker, VXDP_WORK_RX);
 	return 0;
@@ -65,8 +80,7 @@ static int deliver(struct vxdp_port *port, struct vxdp_queue *q,
 	}
 	if (len > VHOST_XDP_FRAME_MAX)
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_OVERSIZE, -EMSGSIZE);
-	/* Only a look: what decides is vxdp_backlog_add(). */
-	if (READ_ONCE(q->backlog.len) >= READ_ONCE(port->conf.backlog))
+	if (is_full(port, q))
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
 	frame = vxdp_frame_alloc(len, GFP_ATOMIC);
 	if (!frame)
@@ -115,12 +129,15 @@ static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
 		return -EINVAL;
 
 	nr = vxdp_gso_segs(&gso);
+	if (nr > LOCAL_SEGS_MAX)
+		return refuse(port, VHOST_XDP_STAT_RX_DROP_OVERSIZE, -EMSGSIZE);
+	if (is_full(port, q))
+		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
 	for (i = 0; i < nr; i++) {
 		frame = cut_segment(&gso, xdp, i);
 		if (!frame) {
 			vxdp_frames_free(&frames);
-			vxdp_stats_add(port->stats, VHOST_XDP_STAT_RX_DROP_NOMEM, nr);
-			return -ENOMEM;
+			return refuse(port, VHOST_XDP_STAT_RX_DROP_NOMEM, -ENOMEM);
 		}
 		list_add_tail(&frame->node, &frames);
 	}
@@ -167,8 +184,9 @@ __bpf_kfunc int bpf_vhost_xdp_deliver(struct xdp_md *ctx, u32 port_id, u64 flags
 		ret = deliver_gso(port, q, e->slot);
 	else
 		ret = deliver(port, q, xdp, e, flags & VHOST_XDP_DELIVER_STRIP_VLAN);
-	/* Whoever drops it then has counted it. */
 	if (e && ret != -EINVAL)
+		e->offered = true;
+	if (e && !ret)
 		e->delivered = true;
 unlock:
 	rcu_read_unlock();

@@ -8,7 +8,7 @@
 #include <net/net_namespace.h>
 #include "kfunc.h"
 #include "netlink.h"
-#include "queue.h"
+#include "port.h"
 #include "uplink.h"
 
 static struct pernet_operations pernet_ops = {
@@ -19,12 +19,9 @@ static int __init vxdp_init(void)
 {
 	int ret;
 
-	ret = vxdp_queue_init();
-	if (ret)
-		return ret;
 	ret = vxdp_uplink_init();
 	if (ret)
-		goto exit_queue;
+		return ret;
 	ret = register_pernet_subsys(&pernet_ops);
 	if (ret)
 		goto exit_uplink;
@@ -40,22 +37,18 @@ exit_pernet:
 	unregister_pernet_subsys(&pernet_ops);
 exit_uplink:
 	vxdp_uplink_exit();
-exit_queue:
-	vxdp_queue_exit();
 	return ret;
 }
 
 /*
  * Every port and every open holds the module, so none is left here, nor a program
- * that calls the kfunc. What may be left: severing of opens that were closed
- * meanwhile, and memory that waits for a grace period.
+ * that calls the kfunc. What may be left is memory that waits for a grace period.
  */
 static void __exit vxdp_exit(void)
 {
 	vxdp_netlink_exit();
 	unregister_pernet_subsys(&pernet_ops);
 	vxdp_uplink_exit();
-	vxdp_queue_exit();
 	rcu_barrier();
 }
 

@@ -55,6 +55,18 @@ static int parse_ids(struct genl_info *info, struct vxdp_port_conf *conf)
 	return 0;
 }
 
+/*
+ * What a driver's hook refuses, we refuse: helpers and kfuncs of such a program
+ * expect more behind the frame than there is. And guests send frames in many
+ * buffers, of which a program without frags would judge the first alone.
+ */
+static bool egress_ok(const struct bpf_prog *prog)
+{
+	return prog->aux->xdp_has_frags && !bpf_prog_is_dev_bound(prog->aux) &&
+	       prog->expected_attach_type != BPF_XDP_DEVMAP &&
+	       prog->expected_attach_type != BPF_XDP_CPUMAP;
+}
+
 static int parse_egress(struct genl_info *info, struct vxdp_port_conf *conf)
 {
 	struct nlattr *attr = info->attrs[VHOST_XDP_A_EGRESS_FD];
@@ -69,6 +81,12 @@ static int parse_egress(struct genl_info *info, struct vxdp_port_conf *conf)
 		if (IS_ERR(prog)) {
 			NL_SET_ERR_MSG_ATTR(info->extack, attr, "not an XDP program");
 			return PTR_ERR(prog);
+		}
+		if (!egress_ok(prog)) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "wants an XDP program with frags, for no device and no map");
+			bpf_prog_put(prog);
+			return -EINVAL;
 		}
 		conf->egress = prog;
 	}
@@ -234,27 +252,24 @@ cancel:
 	return -EMSGSIZE;
 }
 
-/* Stats and 256 queue pairs are far above a page. */
-static size_t reply_size(const struct vxdp_port *port)
+/*
+ * A reply is allocated before the deed, so that this cannot fail after it: with
+ * room for the statistics and for every queue pair that may be open.
+ */
+static struct sk_buff *new_reply(void)
 {
-	return NLMSG_GOODSIZE + VXDP_STATS_NR * nla_total_size_64bit(sizeof(u64)) +
-	       (READ_ONCE(port->opens) + 1) * 96;
+	return genlmsg_new(NLMSG_GOODSIZE + VXDP_STATS_NR * nla_total_size_64bit(sizeof(u64)) +
+			   VHOST_XDP_QUEUES_MAX * 96, GFP_KERNEL);
 }
 
-static int reply(struct genl_info *info, struct vxdp_port *port)
+/* Consumes @msg. Where the port does not fit after all, the deed stands alone. */
+static void reply(struct genl_info *info, struct sk_buff *msg, struct vxdp_port *port)
 {
-	struct sk_buff *msg = genlmsg_new(reply_size(port), GFP_KERNEL);
-	int ret;
-
-	if (!msg)
-		return -ENOMEM;
-	ret = put_port(msg, port, info->snd_portid, info->snd_seq, 0,
-		       VHOST_XDP_CMD_PORT_NEW, true);
-	if (ret) {
+	if (put_port(msg, port, info->snd_portid, info->snd_seq, 0,
+		     VHOST_XDP_CMD_PORT_NEW, true))
 		nlmsg_free(msg);
-		return ret;
-	}
-	return genlmsg_reply(msg, info);
+	else
+		genlmsg_reply(msg, info);
 }
 
 /**
@@ -312,23 +327,36 @@ static int port_new(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *uplink = info->attrs[VHOST_XDP_A_IFINDEX];
 	struct vxdp_port *port;
 	const char *why = NULL;
+	struct sk_buff *msg;
 	int ret;
 
 	if (GENL_REQ_ATTR_CHECK(info, VHOST_XDP_A_NAME)) {
 		NL_SET_ERR_MSG(info->extack, "NAME is needed");
 		return -EINVAL;
 	}
+	/* /dev has no namespaces: whoever puts a node there is the host's admin. */
+	if (!netlink_capable(skb, CAP_NET_ADMIN)) {
+		NL_SET_ERR_MSG(info->extack, "a node in /dev wants CAP_NET_ADMIN of the host");
+		return -EPERM;
+	}
 	nla_strscpy(conf.name, name, sizeof(conf.name));
 	if (uplink)
 		conf.ifindex = nla_get_u32(uplink);
+	msg = new_reply();
+	if (!msg)
+		return -ENOMEM;
 	ret = parse_conf(info, &conf);
-	if (ret)
+	if (ret) {
+		nlmsg_free(msg);
 		return ret;
+	}
 
 	vxdp_ports_lock();
 	ret = vxdp_port_create(genl_info_net(info), &conf, &port, &why);
-	if (!ret)
-		ret = reply(info, port);
+	if (ret)
+		nlmsg_free(msg);
+	else
+		reply(info, msg, port);
 	vxdp_ports_unlock();
 	if (why) {
 		NL_SET_BAD_ATTR(info->extack, ret == -ENODEV && uplink ? uplink : name);
@@ -355,12 +383,20 @@ static int port_del(struct sk_buff *skb, struct genl_info *info)
 
 static int port_get(struct sk_buff *skb, struct genl_info *info)
 {
+	struct sk_buff *msg = new_reply();
 	struct vxdp_port *port;
-	int ret;
+	int ret = 0;
 
+	if (!msg)
+		return -ENOMEM;
 	vxdp_ports_lock();
 	port = find(info);
-	ret = IS_ERR(port) ? PTR_ERR(port) : reply(info, port);
+	if (IS_ERR(port)) {
+		ret = PTR_ERR(port);
+		nlmsg_free(msg);
+	} else {
+		reply(info, msg, port);
+	}
 	vxdp_ports_unlock();
 	return ret;
 }
@@ -369,19 +405,26 @@ static int port_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct vxdp_port_conf conf = {};
 	struct vxdp_port *port;
+	struct sk_buff *msg;
 	int ret;
 
+	msg = new_reply();
+	if (!msg)
+		return -ENOMEM;
 	ret = parse_conf(info, &conf);
-	if (ret)
+	if (ret) {
+		nlmsg_free(msg);
 		return ret;
+	}
 	vxdp_ports_lock();
 	port = find(info);
-	if (IS_ERR(port))
+	if (IS_ERR(port)) {
 		ret = PTR_ERR(port);
-	else
-		ret = vxdp_port_change(port, &conf);
-	if (!ret)
-		ret = reply(info, port);
+		nlmsg_free(msg);
+	} else {
+		vxdp_port_change(port, &conf);
+		reply(info, msg, port);
+	}
 	vxdp_ports_unlock();
 	put_conf(&conf);
 	return ret;

@@ -9,8 +9,8 @@
  * Teardown, in vxdp_port_delete(): (1) out of the table: no program, no netlink
  * request finds it; (2) the node goes: no new open, for misc_deregister() waits
  * for one under way; (3) the uplink goes: nobody sends; (4) the set of receivers
- * goes: nobody receives; (5) the opens are told, and keep the memory by their
- * references until they are closed.
+ * goes: nobody receives; (5) the opens' workers are told, and the opens keep the
+ * memory by their references until they are closed.
  */
 #include <linux/ctype.h>
 #include <linux/module.h>
@@ -225,14 +225,14 @@ int vxdp_port_create(struct net *net, struct vxdp_port_conf *conf,
 		ret = ret == -EBUSY ? -ENOSPC : ret;
 		goto detach_uplink;
 	}
+	/* Before anybody can open it, or frames would go out unseen. */
+	rcu_assign_pointer(port->egress, conf->egress);
 	ret = add_node(port);
 	if (ret) {
 		*why = "no device node";
 		ret = ret == -EBUSY ? -ENOSPC : ret;
 		goto erase;
 	}
-
-	rcu_assign_pointer(port->egress, conf->egress);
 	conf->egress = NULL;
 	xa_store(&vxdp_ports, port->id, port, GFP_KERNEL);
 	*portp = port;
@@ -240,6 +240,7 @@ int vxdp_port_create(struct net *net, struct vxdp_port_conf *conf,
 	return 0;
 
 erase:
+	RCU_INIT_POINTER(port->egress, NULL);
 	xa_erase(&vxdp_ports, port->id);
 detach_uplink:
 	vxdp_uplink_detach(port);
@@ -258,9 +259,8 @@ put_module:
  * Fewer queue pairs than are open hold for opens to come.
  *
  * Context: process; ports_lock.
- * Return: 0; there is nothing to fail once @conf was parsed.
  */
-int vxdp_port_change(struct vxdp_port *port, struct vxdp_port_conf *conf)
+void vxdp_port_change(struct vxdp_port *port, struct vxdp_port_conf *conf)
 {
 	struct bpf_prog *old = NULL;
 
@@ -288,7 +288,6 @@ int vxdp_port_change(struct vxdp_port *port, struct vxdp_port_conf *conf)
 	if (old)
 		bpf_prog_put(old);
 	vxdp_netlink_notify(port, VHOST_XDP_CMD_PORT_SET);
-	return 0;
 }
 
 static void replace_rx_set(struct vxdp_port *port, struct vxdp_rx_set *set)
@@ -317,7 +316,7 @@ void vxdp_port_delete(struct vxdp_port *port)
 	vxdp_uplink_detach(port);
 
 	mutex_lock(&port->lock);
-	port->dead = true;
+	WRITE_ONCE(port->dead, true);
 	replace_rx_set(port, NULL);
 	list_for_each_entry(q, &port->queues, node)
 		vxdp_queue_sever(q);

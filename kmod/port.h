@@ -69,7 +69,7 @@ struct vxdp_port_conf {
  * @conf: limits, mask and ownership; @backlog is read without the lock
  * @rx_set: who receives; written under @lock, read by RCU
  * @egress: program for what guests send; written under @lock, read by RCU
- * @dead: the port was deleted, its opens have lost it
+ * @dead: the port was deleted, its opens have lost it; read without the lock
  * @uplink: written under RTNL, read by RCU
  * @uplink_tracker: RTNL
  * @uplink_node: RTNL; in the list of ports with an uplink, or empty
@@ -110,7 +110,7 @@ extern struct xarray vxdp_ports;
 
 int vxdp_port_create(struct net *net, struct vxdp_port_conf *conf,
 		     struct vxdp_port **portp, const char **why);
-int vxdp_port_change(struct vxdp_port *port, struct vxdp_port_conf *conf);
+void vxdp_port_change(struct vxdp_port *port, struct vxdp_port_conf *conf);
 void vxdp_port_delete(struct vxdp_port *port);
 void vxdp_port_delete_net(struct net *net);
 void vxdp_port_put(struct vxdp_port *port);

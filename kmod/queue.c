@@ -2,19 +2,17 @@
 /*
  * queue.c - life of a queue pair: open, owner, start, stop, close.
  *
- * queue->lock is taken by every ioctl, by close and by the deletion of the port.
- * The worker never takes it: it takes one ring's lock at a time, and finds what
+ * queue->lock is taken by every ioctl and by close. The worker never takes it: it takes one ring's lock at a time, and finds what
  * it needs under it (vr.mem, vr.features, log_fd, header lengths); who changes
  * those holds both. So a VMM may change all while its rings run.
  */
 #include <linux/net.h>
+#include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/vhost.h>
 #include <net/page_pool/helpers.h>
 #include "queue.h"
 #include "sock.h"
-
-static struct workqueue_struct *sever_wq;
 
 static void lock_rings(struct vxdp_queue *q)
 {
@@ -27,8 +25,6 @@ static void unlock_rings(struct vxdp_queue *q)
 	mutex_unlock(&q->ring[VXDP_RING_TX].lock);
 	mutex_unlock(&q->ring[VXDP_RING_RX].lock);
 }
-
-static void sever(struct work_struct *work);
 
 /**
  * vxdp_queue_create() - a queue pair for a new open
@@ -45,12 +41,10 @@ struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port)
 	q = kvzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
 	if (!q)
 		return ERR_PTR(-ENOMEM);
-	kref_init(&q->ref);
 	mutex_init(&q->lock);
 	INIT_LIST_HEAD(&q->node);
 	INIT_LIST_HEAD(&q->rx_held);
 	INIT_LIST_HEAD(&q->host_frames);
-	INIT_WORK(&q->sever_work, sever);
 	vxdp_backlog_init(&q->backlog);
 	vxdp_ring_init(&q->ring[VXDP_RING_RX], q, VXDP_WORK_RX);
 	vxdp_ring_init(&q->ring[VXDP_RING_TX], q, VXDP_WORK_TX);
@@ -64,23 +58,6 @@ struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port)
 		return ERR_PTR(ret);
 	}
 	return q;
-}
-
-static void free_queue(struct kref *ref)
-{
-	struct vxdp_queue *q = container_of(ref, struct vxdp_queue, ref);
-
-	vxdp_port_put(q->port);
-	kvfree(q);
-}
-
-/**
- * vxdp_queue_put() - drop a reference
- * @q: the queue pair
- */
-void vxdp_queue_put(struct vxdp_queue *q)
-{
-	kref_put(&q->ref, free_queue);
 }
 
 static int alloc_scratch(struct vxdp_queue *q)
@@ -122,8 +99,11 @@ free_scratch:
 /* Pages that are still in a driver's ring go back to the pool, which outlives us. */
 static void free_scratch(struct vxdp_queue *q)
 {
-	if (q->pool)
+	if (q->pool) {
+		/* One reference is the memory model's, one is ours. */
 		xdp_unreg_mem_model(&q->mem_info);
+		page_pool_destroy(q->pool);
+	}
 	q->pool = NULL;
 	kvfree(q->scratch);
 	q->scratch = NULL;
@@ -234,7 +214,7 @@ static void cleanup(struct vxdp_queue *q)
 
 /**
  * vxdp_queue_close() - the last close of the open
- * @q: the queue pair; the reference of the open goes
+ * @q: the queue pair, gone afterwards
  *
  * Context: process, perhaps one that is exiting and not the owner.
  */
@@ -245,52 +225,23 @@ void vxdp_queue_close(struct vxdp_queue *q)
 	cleanup(q);
 	mutex_unlock(&q->lock);
 	vxdp_port_del_queue(q->port, q);
-	vxdp_queue_put(q);
-}
-
-static void sever(struct work_struct *work)
-{
-	struct vxdp_queue *q = container_of(work, struct vxdp_queue, sever_work);
-
-	mutex_lock(&q->lock);
-	q->severed = true;
-	stop(q);
-	mutex_unlock(&q->lock);
-	vxdp_queue_put(q);
+	vxdp_port_put(q->port);
+	kvfree(q);
 }
 
 /**
- * vxdp_queue_sever() - the port goes: have the rings stop, for good
- * @q: the queue pair
+ * vxdp_queue_sever() - the port goes: have the worker find out
+ * @q: the queue pair; port->dead is set
  *
- * Does not wait: the VMM may be blocking in an ioctl for as long as it likes.
- * What passes frames stops with the port itself (its uplink and its set of
- * receivers are gone); this takes the sockets away.
+ * Does not wait for it and takes no lock: a VMM may block its ioctls and its
+ * worker for as long as it likes. What passes frames goes with the port itself,
+ * its uplink and its set of receivers; the worker touches no socket any more and
+ * signals the rings' error eventfds.
  */
 void vxdp_queue_sever(struct vxdp_queue *q)
 {
-	kref_get(&q->ref);
-	if (!queue_work(sever_wq, &q->sever_work))
-		vxdp_queue_put(q);
-}
-
-/**
- * vxdp_queue_init() - at module load
- *
- * Return: 0 or -ENOMEM.
- */
-int vxdp_queue_init(void)
-{
-	sever_wq = alloc_workqueue("vhost_xdp", WQ_UNBOUND, 0);
-	return sever_wq ? 0 : -ENOMEM;
-}
-
-/**
- * vxdp_queue_exit() - at module unload, when no port is left; waits for severing
- */
-void vxdp_queue_exit(void)
-{
-	destroy_workqueue(sever_wq);
+	vxdp_worker_queue(&q->worker, VXDP_WORK_RX);
+	vxdp_worker_queue(&q->worker, VXDP_WORK_TX);
 }
 
 /**
@@ -465,8 +416,6 @@ static int start(struct vxdp_queue *q, struct vxdp_ring *ring, struct socket *so
 	mutex_lock(&ring->lock);
 	old = ring->backend;
 	ret = vxdp_ring_set_backend(ring, sock);
-	if (!ret && rx)
-		WRITE_ONCE(q->rx_live, true);
 	mutex_unlock(&ring->lock);
 
 	if (!ret)
@@ -497,7 +446,7 @@ int vxdp_queue_set_backend(struct vxdp_queue *q, u32 index, int fd)
 		return ret;
 	if (index >= VXDP_RINGS)
 		return -ENOBUFS;
-	ring = &q->ring[index];
+	ring = &q->ring[array_index_nospec(index, VXDP_RINGS)];
 	/* ring->backend changes under queue->lock too, which we hold. */
 	if (fd == -1 && ring->backend) {
 		put_socket(index == VXDP_RING_RX ? stop_rx(q) : stop_tx(q));
@@ -510,7 +459,7 @@ int vxdp_queue_set_backend(struct vxdp_queue *q, u32 index, int fd)
 	sock = vxdp_sock_get(fd);
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
-	if (q->severed)
+	if (READ_ONCE(q->port->dead))
 		ret = -ENODEV;
 	else if (sock != ring->backend)
 		ret = start(q, ring, sock);

@@ -7,7 +7,6 @@
 
 #include <linux/eventfd.h>
 #include <linux/net.h>
-#include <linux/workqueue.h>
 #include <net/page_pool/types.h>
 #include <net/xdp.h>
 #include "core/net_hdr.h"
@@ -27,6 +26,8 @@
 #define VXDP_BUDGET		256
 /* Bytes likewise, as in-tree vhost. */
 #define VXDP_BUDGET_BYTES	0x80000
+/* Descriptors likewise: frames may be cut into very many. */
+#define VXDP_BUDGET_DESCS	16384
 /* Frames from the guest that go through program and driver together. */
 #define VXDP_TX_BATCH		32
 /* Chains given back together. */
@@ -71,6 +72,7 @@ struct vxdp_ring {
  * @len: its length, before any program touched it
  * @data: where it began before any program touched it
  * @host: it goes to the exception path
+ * @csum: its checksum was ours to complete
  */
 struct vxdp_tx_slot {
 	struct xdp_buff xdp;
@@ -78,6 +80,7 @@ struct vxdp_tx_slot {
 	u32 len;
 	void *data;
 	bool host;
+	bool csum;
 };
 
 /**
@@ -96,7 +99,6 @@ struct vxdp_scratch {
 
 /**
  * struct vxdp_queue - a queue pair
- * @ref: the open's, and a deletion's of the port for a while
  * @port: holds a reference; immutable
  * @index: number on the port; port->lock
  * @node: in port->queues; port->lock
@@ -105,9 +107,6 @@ struct vxdp_scratch {
  * @mm: the owner's, or NULL
  * @mem: the memory table; rings have the same pointer, under their own locks
  * @features: what the VMM acknowledged; rings have it too
- * @severed: the port was deleted: no ring starts again
- * @sever_work: what finds that out, on its own so that a VMM that blocks its ioctls
- *	does not block who deletes the port
  * @log_fd: signalled when the used ring was logged; written under both rings'
  *	locks too, read under either, as the next three
  * @vhost_hlen: header bytes that we make because the socket does not
@@ -115,19 +114,21 @@ struct vxdp_scratch {
  * @hdr_len: bytes of the header in the guest's buffers
  * @worker: the thread
  * @scratch: its working room; NULL while there is no owner
- * @rx_live: frames may be put into @backlog. Written under the receive ring's
- *	lock or by the dying worker, read by programs
+ * @rx_live: the guest has posted buffers, frames may be put into @backlog: a guest
+ *	that uses fewer queue pairs than it has leaves the others empty. Written by
+ *	the worker and by who stops it, read by programs
  * @backlog: own lock
  * @rx_held: frames taken out of the backlog and not yet delivered; receive
  *	ring's lock
  * @host_frames: copies for the exception path, made by the egress program;
  *	transmit ring's lock
+ * @skbs_until: jiffies; until then checksummed frames follow GSO frames as skbs, so
+ *	that no flow is overtaken by itself; transmit ring's lock
  * @pool: pages of outgoing frames; set with @scratch
  * @mem_info: the pool, as XDP knows it
  * @rxq: what the egress program sees as receive queue; transmit ring's lock
  */
 struct vxdp_queue {
-	struct kref ref;
 	struct vxdp_port *port;
 	u32 index;
 	struct list_head node;
@@ -137,8 +138,6 @@ struct vxdp_queue {
 	struct mm_struct *mm;
 	struct vxdp_memory *mem;
 	u64 features;
-	bool severed;
-	struct work_struct sever_work;
 	struct eventfd_ctx *log_fd;
 	u8 vhost_hlen;
 	u8 sock_hlen;
@@ -153,6 +152,7 @@ struct vxdp_queue {
 	struct list_head rx_held;
 
 	struct list_head host_frames;
+	unsigned long skbs_until;
 	struct page_pool *pool;
 	struct xdp_mem_info mem_info;
 	struct xdp_rxq_info rxq;
@@ -165,11 +165,8 @@ static inline void vxdp_count(struct vxdp_queue *q, enum vhost_xdp_stat stat, u6
 
 /* queue.c: life of a queue pair */
 struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port);
-void vxdp_queue_put(struct vxdp_queue *q);
 void vxdp_queue_close(struct vxdp_queue *q);
 void vxdp_queue_sever(struct vxdp_queue *q);
-int vxdp_queue_init(void);
-void vxdp_queue_exit(void);
 int vxdp_queue_set_owner(struct vxdp_queue *q);
 int vxdp_queue_check_owner(struct vxdp_queue *q);
 int vxdp_queue_reset_owner(struct vxdp_queue *q);
@@ -185,6 +182,7 @@ void vxdp_ring_reset(struct vxdp_ring *ring);
 long vxdp_ring_ioctl(struct vxdp_queue *q, unsigned int cmd, void __user *argp);
 bool vxdp_ring_log_ok(const struct vxdp_ring *ring, u64 base);
 int vxdp_ring_set_backend(struct vxdp_ring *ring, struct socket *sock);
+bool vxdp_ring_runs(struct vxdp_ring *ring);
 void vxdp_ring_publish(struct vxdp_ring *ring, u16 n);
 void vxdp_ring_break(struct vxdp_ring *ring);
 

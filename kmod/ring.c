@@ -7,6 +7,7 @@
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
+#include <linux/nospec.h>
 #include <linux/vhost.h>
 #include "queue.h"
 
@@ -108,10 +109,11 @@ int vxdp_ring_set_backend(struct vxdp_ring *ring, struct socket *sock)
 		return 0;
 	}
 
-	ret = vxdp_vring_start(&ring->vr);
+	ret = vxdp_poll_start(&ring->sock_poll, sock->file);
 	if (!ret)
-		ret = vxdp_poll_start(&ring->sock_poll, sock->file);
+		ret = vxdp_vring_start(&ring->vr);
 	if (ret) {
+		vxdp_poll_stop(&ring->sock_poll);
 		if (old)
 			vxdp_poll_start(&ring->sock_poll, old->file);
 		return ret;
@@ -120,6 +122,26 @@ int vxdp_ring_set_backend(struct vxdp_ring *ring, struct socket *sock)
 	/* What came before there was a backend got no answer. */
 	vxdp_worker_queue(&ring->queue->worker, ring->sock_poll.work);
 	return 0;
+}
+
+/**
+ * vxdp_ring_runs() - is the worker to serve the ring?
+ * @ring: the ring; its lock held
+ *
+ * Where the port was deleted, the VMM is told by the error eventfd.
+ *
+ * Return: true where it has a backend, is whole, and its port is still there.
+ */
+bool vxdp_ring_runs(struct vxdp_ring *ring)
+{
+	lockdep_assert_held(&ring->lock);
+	if (!ring->backend || ring->vr.error)
+		return false;
+	if (!READ_ONCE(ring->queue->port->dead))
+		return true;
+	if (ring->err)
+		eventfd_signal(ring->err);
+	return false;
 }
 
 /**
@@ -296,7 +318,7 @@ long vxdp_ring_ioctl(struct vxdp_queue *q, unsigned int cmd, void __user *argp)
 	if (index >= VXDP_RINGS)
 		return -ENOBUFS;
 
-	ring = &q->ring[index];
+	ring = &q->ring[array_index_nospec(index, VXDP_RINGS)];
 	mutex_lock(&ring->lock);
 	switch (cmd) {
 	case VHOST_SET_VRING_NUM:

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * rx.c - the worker's receive side: from the backlog, and from the VMM's socket,
- * into the guest's buffers. The backlog comes first: it is the bulk.
+ * into the guest's buffers.
  */
 #include <linux/etherdevice.h>
 #include "queue.h"
 #include "sock.h"
+
+/* One frame in so many comes from the socket, if it has one. */
+#define SOCK_TURN	32
 
 enum outcome {
 	DONE,		/* a frame was delivered, or dropped and counted */
@@ -26,7 +29,9 @@ struct rx {
 	struct vxdp_queue *q;
 	struct vxdp_ring *ring;
 	u32 used;		/* entries of scratch->used that wait to be published */
+	u32 frames;
 	u32 bytes;
+	u32 descs;
 };
 
 static bool mergeable(const struct vxdp_queue *q)
@@ -51,8 +56,10 @@ static int take_chain(struct rx *rx, struct room *room, u64 need)
 	};
 	int ret = vxdp_vring_next(vr, &chain);
 
+	rx->descs++;
 	if (ret <= 0)
 		return ret;
+	rx->descs += chain.desc_num;
 	room->heads++;
 	if (chain.out_num) {
 		vr->error = VHOST_XDP_STAT_RING_ORDER;
@@ -93,9 +100,13 @@ static enum outcome collect(struct rx *rx, struct room *room, u64 need)
 	return DONE;
 }
 
-/* The guest's buffers have the frame: they are used, and logged. */
+/*
+ * The guest's buffers have the frame: they are used, and logged. Where the log
+ * fails the ring is broken, but the frame is delivered.
+ */
 static enum outcome commit(struct rx *rx, const struct room *room, u64 len)
 {
+	struct vxdp_vring *vr = &rx->ring->vr;
 	struct vxdp_chain all = {
 		.seg = rx->q->scratch->seg,
 		.seg_num = room->segs,
@@ -103,7 +114,9 @@ static enum outcome commit(struct rx *rx, const struct room *room, u64 len)
 
 	rx->used += room->heads;
 	rx->bytes += len;
-	return vxdp_vring_log_chain(&rx->ring->vr, &all, len) ? BROKEN : DONE;
+	if (vr->log_all && !vxdp_vring_log_chain(vr, &all, len) && rx->q->log_fd)
+		eventfd_signal(rx->q->log_fd);
+	return DONE;
 }
 
 static void publish(struct rx *rx)
@@ -265,26 +278,60 @@ static bool refilled(struct rx *rx)
 	return true;
 }
 
-static void serve(struct rx *rx)
+/* The backlog is the bulk, but must not keep the socket from its turn. */
+static enum outcome next_frame(struct rx *rx)
 {
 	enum outcome ret;
-	u32 n = 0;
+
+	if (rx->frames % SOCK_TURN == SOCK_TURN - 1) {
+		ret = from_sock(rx);
+		if (ret != NONE)
+			return ret;
+	}
+	ret = from_backlog(rx);
+	return ret == NONE ? from_sock(rx) : ret;
+}
+
+static bool in_budget(const struct rx *rx)
+{
+	return rx->frames < VXDP_BUDGET && rx->bytes < VXDP_BUDGET_BYTES &&
+	       rx->descs < VXDP_BUDGET_DESCS;
+}
+
+static void serve(struct rx *rx)
+{
+	bool again;
 
 	vxdp_vring_disable_kick(&rx->ring->vr);
-	while (n < VXDP_BUDGET && rx->bytes < VXDP_BUDGET_BYTES) {
-		ret = from_backlog(rx);
-		if (ret == NONE)
-			ret = from_sock(rx);
-		if (ret == BROKEN || ret == NONE || (ret == WAIT && !refilled(rx)))
+	do {
+		switch (next_frame(rx)) {
+		case DONE:
+			rx->frames++;
+			again = true;
 			break;
-		if (ret == DONE)
-			n++;
+		case WAIT:
+			again = refilled(rx);
+			break;
+		default:
+			again = false;
+		}
 		if (rx->used >= VXDP_USED_BATCH)
 			publish(rx);
-	}
+	} while (again && !rx->ring->vr.error && in_budget(rx));
 	publish(rx);
-	if (n >= VXDP_BUDGET || rx->bytes >= VXDP_BUDGET_BYTES)
+	if (again)
 		vxdp_worker_queue(&rx->q->worker, VXDP_WORK_RX);
+}
+
+/* Return: does the guest use this ring? Otherwise its first kick will tell. */
+static bool in_use(struct vxdp_queue *q, struct vxdp_vring *vr)
+{
+	if (READ_ONCE(q->rx_live))
+		return true;
+	if (vxdp_vring_empty(vr) && !vxdp_vring_enable_kick(vr))
+		return false;
+	WRITE_ONCE(q->rx_live, true);
+	return true;
 }
 
 /**
@@ -299,8 +346,9 @@ void vxdp_rx_run(struct vxdp_queue *q)
 	struct rx rx = { .q = q, .ring = ring };
 
 	mutex_lock(&ring->lock);
-	if (ring->backend && !ring->vr.error) {
-		serve(&rx);
+	if (vxdp_ring_runs(ring)) {
+		if (in_use(q, &ring->vr))
+			serve(&rx);
 		if (ring->vr.error)
 			vxdp_ring_break(ring);
 	}

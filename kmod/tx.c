@@ -25,6 +25,7 @@ struct tx {
 	u32 slots;		/* frames that wait to be sent */
 	u32 packets;
 	u32 bytes;
+	u32 descs;
 };
 
 static struct page *alloc_page_for(struct vxdp_queue *q)
@@ -113,7 +114,8 @@ static enum vhost_xdp_stat finish_frame(struct vxdp_tx_slot *slot)
 	if (vxdp_slot_is_gso(slot))
 		return vxdp_gso_parse(&gso, &slot->hdr, xdp->data,
 				      xdp->data_end - xdp->data, slot->len);
-	if (slot->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+	slot->csum = slot->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	if (slot->csum)
 		complete_csum(slot);
 	return 0;
 }
@@ -226,7 +228,14 @@ static bool more(struct tx *tx)
 
 static bool in_budget(const struct tx *tx)
 {
-	return tx->packets < VXDP_BUDGET && tx->bytes < VXDP_BUDGET_BYTES;
+	return tx->packets < VXDP_BUDGET && tx->bytes < VXDP_BUDGET_BYTES &&
+	       tx->descs < VXDP_BUDGET_DESCS;
+}
+
+/* So that what a batch does with softirqs off stays small. */
+static bool last_is_gso(const struct tx *tx)
+{
+	return tx->slots && vxdp_slot_is_gso(&tx->q->scratch->slot[tx->slots - 1]);
 }
 
 /* Return: false where the ring is done with for now. */
@@ -241,8 +250,10 @@ static bool serve_one(struct tx *tx)
 
 	if (ret < 0)
 		return false;
+	tx->descs++;
 	if (!ret)
 		return more(tx);
+	tx->descs += chain.desc_num;
 	if (chain.in_num) {
 		vxdp_vring_rewind(vr, 1);
 		vr->error = VHOST_XDP_STAT_RING_ORDER;
@@ -261,7 +272,7 @@ static bool serve_one(struct tx *tx)
 	tx->q->scratch->used[tx->used++] = (struct vxdp_used){ .id = chain.head };
 	tx->packets++;
 	tx->bytes += min_t(u64, chain.out_len, VXDP_BUDGET_BYTES);
-	if (tx->slots == VXDP_TX_BATCH || tx->used == VXDP_USED_BATCH)
+	if (tx->slots == VXDP_TX_BATCH || tx->used == VXDP_USED_BATCH || last_is_gso(tx))
 		flush(tx);
 	return true;
 }
@@ -279,7 +290,7 @@ void vxdp_tx_run(struct vxdp_queue *q)
 	bool again;
 
 	mutex_lock(&ring->lock);
-	if (ring->backend && !ring->vr.error) {
+	if (vxdp_ring_runs(ring)) {
 		vxdp_vring_disable_kick(&ring->vr);
 		do {
 			again = in_budget(&tx);

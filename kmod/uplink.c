@@ -45,15 +45,24 @@ int vxdp_uplink_attach(struct vxdp_port *port, u32 ifindex)
 	return ret;
 }
 
-/* Context: RTNL. Sleeps until nobody sends by the uplink any more. */
-static void let_go(struct vxdp_port *port)
+/* Context: RTNL. Others may still send by the uplink until a grace period ends. */
+static void hide(struct vxdp_port *port, struct list_head *hidden)
 {
-	struct net_device *dev = rtnl_dereference(port->uplink);
-
-	list_del_init(&port->uplink_node);
+	list_move(&port->uplink_node, hidden);
 	RCU_INIT_POINTER(port->uplink, NULL);
+}
+
+/* Context: RTNL. Sleeps until nobody sends by the uplink any more. */
+static void let_go(struct list_head *hidden, struct net_device *dev)
+{
+	struct vxdp_port *port, *next;
+
 	synchronize_net();
-	netdev_put(dev, &port->uplink_tracker);
+	list_for_each_entry_safe(port, next, hidden, uplink_node) {
+		list_del_init(&port->uplink_node);
+		netdev_put(dev, &port->uplink_tracker);
+		vxdp_netlink_notify(port, VHOST_XDP_CMD_PORT_SET);
+	}
 }
 
 /**
@@ -64,9 +73,17 @@ static void let_go(struct vxdp_port *port)
  */
 void vxdp_uplink_detach(struct vxdp_port *port)
 {
+	struct net_device *dev;
+	LIST_HEAD(hidden);
+
 	rtnl_lock();
-	if (!list_empty(&port->uplink_node))
-		let_go(port);
+	dev = rtnl_dereference(port->uplink);
+	if (dev) {
+		hide(port, &hidden);
+		synchronize_net();
+		list_del_init(&port->uplink_node);
+		netdev_put(dev, &port->uplink_tracker);
+	}
 	rtnl_unlock();
 }
 
@@ -74,16 +91,17 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 	struct vxdp_port *port, *next;
+	LIST_HEAD(hidden);
 
 	/* Also when it moves to another namespace: there it is not ours. */
 	if (event != NETDEV_UNREGISTER)
 		return NOTIFY_DONE;
 	list_for_each_entry_safe(port, next, &attached, uplink_node) {
-		if (rtnl_dereference(port->uplink) != dev)
-			continue;
-		let_go(port);
-		vxdp_netlink_notify(port, VHOST_XDP_CMD_PORT_SET);
+		if (rtnl_dereference(port->uplink) == dev)
+			hide(port, &hidden);
 	}
+	if (!list_empty(&hidden))
+		let_go(&hidden, dev);
 	return NOTIFY_DONE;
 }
 
@@ -186,12 +204,27 @@ static void drop(struct vxdp_port *port, struct xdp_frame *frame, u32 why)
 	xdp_return_frame(frame);
 }
 
-static void send_as_skb(struct vxdp_port *port, struct net_device *dev,
-			struct xdp_frame *frame)
+/**
+ * vxdp_uplink_send_skb() - send a plain frame as an skb
+ * @port: who counts
+ * @dev: its uplink
+ * @frame: the frame, which is gone afterwards
+ *
+ * Context: as vxdp_uplink_send().
+ */
+void vxdp_uplink_send_skb(struct vxdp_port *port, struct net_device *dev,
+			  struct xdp_frame *frame)
 {
-	u32 len = xdp_get_frame_len(frame);
-	struct sk_buff *skb = to_skb(frame, dev);
+	u32 len = xdp_get_frame_len(frame), problem = link_problem(dev);
+	struct sk_buff *skb;
 
+	if (!problem && len > max_len(dev))
+		problem = VHOST_XDP_STAT_TX_DROP_MTU;
+	if (problem) {
+		drop(port, frame, problem);
+		return;
+	}
+	skb = to_skb(frame, dev);
 	if (!skb)
 		drop(port, frame, VHOST_XDP_STAT_TX_DROP_NOMEM);
 	else if (!xmit_skb(skb, dev))
@@ -263,7 +296,7 @@ void vxdp_uplink_send(struct vxdp_port *port, struct net_device *dev,
 			/* What came before goes out before. */
 			xmit_frames(port, dev, frames, n);
 			n = 0;
-			send_as_skb(port, dev, frame);
+			vxdp_uplink_send_skb(port, dev, frame);
 		}
 	}
 	xmit_frames(port, dev, frames, n);

@@ -15,6 +15,8 @@ int vxdp_uplink_attach(struct vxdp_port *port, u32 ifindex);
 void vxdp_uplink_detach(struct vxdp_port *port);
 void vxdp_uplink_send(struct vxdp_port *port, struct net_device *dev,
 		      struct xdp_frame **frames, u32 nr);
+void vxdp_uplink_send_skb(struct vxdp_port *port, struct net_device *dev,
+			  struct xdp_frame *frame);
 void vxdp_uplink_send_gso(struct vxdp_port *port, struct net_device *dev,
 			  struct xdp_frame *frame, const struct virtio_net_hdr *hdr,
 			  int shift);

@@ -132,6 +132,9 @@ u32 vxdp_gso_parse(struct vxdp_gso *gso, const struct virtio_net_hdr *hdr,
 	switch (gso->type) {
 	case VIRTIO_NET_HDR_GSO_TCPV4:
 	case VIRTIO_NET_HDR_GSO_TCPV6:
+		/* No such thing as TCP to a group: it would be cut for each of it. */
+		if (head[0] & 1)
+			return VHOST_XDP_STAT_TX_DROP_GSO;
 		l4_min = sizeof(struct tcphdr);
 		off = offsetof(struct tcphdr, check);
 		break;

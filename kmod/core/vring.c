@@ -178,7 +178,7 @@ static int add_buffer(struct vxdp_vring *vr, struct vxdp_chain *c,
 	u32 used = c->out_num + c->in_num;
 	int n;
 
-	if (++c->desc_num > VXDP_CHAIN_DESC_MAX(vr->num))
+	if (++c->desc_num > VXDP_CHAIN_DESC_MAX)
 		return BROKEN(vr, LOOP);
 	if (!write && c->in_num)
 		return BROKEN(vr, ORDER);
@@ -273,7 +273,7 @@ static int walk_chain(struct vxdp_vring *vr, struct vxdp_chain *c)
  * @chain: in: iov, iov_max, seg; out: the chain
  *
  * The chain counts as taken until vxdp_vring_rewind() or vxdp_vring_add_used().
- * Bounded by VXDP_CHAIN_DESC_MAX(), whatever the guest links.
+ * Bounded by VXDP_CHAIN_DESC_MAX, whatever the guest links.
  *
  * Return: 1, 0 where none is available, negative where the ring broke.
  */

@@ -15,11 +15,10 @@
 #define VXDP_CHAIN_IOV_MAX	1024
 
 /*
- * Descriptors of one chain, empty ones and those of indirect tables included.
- * The specification allows no more than the ring's size; Linux guests exceed
- * small rings by indirect tables.
+ * Descriptors of one chain, empty ones and those of indirect tables included. More
+ * that hold anything would not fit into the iovecs.
  */
-#define VXDP_CHAIN_DESC_MAX(num)	max_t(u32, num, VXDP_CHAIN_IOV_MAX)
+#define VXDP_CHAIN_DESC_MAX	VXDP_CHAIN_IOV_MAX
 
 /* A used element as it stands in guest memory, for add_used(). */
 struct vxdp_used {

@@ -25,16 +25,18 @@
  * A port belongs to the network namespace it was made in; another one neither
  * sees nor changes it, though names are unique over all of them, as /dev is.
  * PORT_NEW, PORT_DEL and PORT_SET want CAP_NET_ADMIN in the user namespace that
- * owns that network namespace; PORT_GET wants nothing. A port with an IFINDEX
+ * owns that network namespace, and PORT_NEW also in the initial one, because /dev
+ * has no namespaces; PORT_GET wants nothing. A port with an IFINDEX
  * is on the xdp lane: IFINDEX must exist in the same namespace and not be a
  * loopback. A port without is plain vhost-net over the socket that the VMM hands
- * to VHOST_NET_SET_BACKEND. EGRESS_FD is a BPF_PROG_TYPE_XDP program, or -1 to
- * take it out; the answer names the program by EGRESS_ID.
+ * to VHOST_NET_SET_BACKEND. EGRESS_FD is a BPF_PROG_TYPE_XDP program with
+ * BPF_F_XDP_HAS_FRAGS, neither bound to a device nor for a map, or -1 to take it
+ * out; the answer names the program by EGRESS_ID.
  *
  * Errors, each with an extended-ack text that names the attribute: EEXIST (the
  * name is taken), ENODEV (no such port, no such uplink), ERANGE (a value out of
- * range), EINVAL (a bad name, an attribute missing), EBADF and EINVAL (EGRESS_FD), EPERM, ENOMEM, ENOSPC (no
- * minor or port number left).
+ * range), EINVAL (a bad name, an attribute missing), EBADF and EINVAL (EGRESS_FD),
+ * EPERM, ENOMEM, ENOSPC (no minor or port number left).
  *
  * The multicast group "ports" carries PORT_NEW, PORT_SET (with all attributes
  * but STATS and QUEUE) and PORT_DEL (ID, NAME) for each change in the namespace,
@@ -259,7 +261,8 @@ struct vhost_xdp_meta {
  *
  * 0, or: -EINVAL flags; -ENOENT no such port; -ENETDOWN none of its queue pairs
  * is running; -EMSGSIZE above VHOST_XDP_FRAME_MAX; -ENOBUFS backlog full;
- * -ENOMEM. The port counts each failure but the first two.
+ * -ENOMEM. The port counts each failure but the first two. A GSO frame is cut into
+ * frames, at most 128; with @flags it is -EINVAL.
  */
 #define VHOST_XDP_PORT_HOST	0U
 
