@@ -326,7 +326,7 @@ static int report(const struct attach *a)
 int cmd_attach(int argc, char **argv)
 {
 	struct attach a = {
-		.maps = { -1, -1, -1, -1 },
+		.maps = MAPS_NONE,
 		.egress_fd = -1,
 	};
 	int ret;

@@ -35,10 +35,14 @@ static json_t *describe_macs(uint32_t id, const struct maps *maps)
  * "no uplink": made without one; "uplink gone": it had one once; "unfinished":
  * an attach or detach was interrupted; "foreign": on an uplink, yet no entry in
  * the maps, so not from this tool and hearing nothing from the ingress program.
+ * Who may not read the maps is told what the module alone knows.
  */
 static const char *port_state(const struct port *port,
+			      const struct maps *maps,
 			      const struct vxdp_port *entry)
 {
+	if (maps->hidden)
+		return port->ifindex ? "ok" : "no uplink";
 	if (entry && entry->flags & VXDP_PORT_UNFINISHED)
 		return "unfinished";
 	if (port->ifindex)
@@ -58,7 +62,7 @@ json_t *describe_port(const struct port *port, const struct maps *maps)
 	doc = json_pack("{ss si ss ss so so si ss ss si si}",
 		"name", port->name,
 		"id", port->id,
-		"state", port_state(port, entry),
+		"state", port_state(port, maps, entry),
 		"node", port_node(port->name),
 		"uplink", describe_uplink(port->ifindex),
 		"macs", describe_macs(port->id, maps),
@@ -67,6 +71,8 @@ json_t *describe_port(const struct port *port, const struct maps *maps)
 		"node_mode", mode,
 		"queues", port->queues,
 		"open_queues", port->opens);
+	if (doc && maps->hidden)
+		json_object_set_new(doc, "maps_hidden", json_true());
 	if (doc && entry)
 		json_object_set_new(doc, "spoof_check", json_boolean(
 			entry->flags & VXDP_PORT_SPOOF_CHECK));
@@ -224,7 +230,10 @@ void print_port(json_t *doc)
 	putchar('\n');
 	if (vlan)
 		printf("  %-10s %d\n", "vlan", vlan);
-	print_list("mac", json_object_get(doc, "macs"));
+	if (json_is_true(json_object_get(doc, "maps_hidden")))
+		printf("  %-10s only root may see them\n", "mac, vlan");
+	else
+		print_list("mac", json_object_get(doc, "macs"));
 	if (json_is_false(json_object_get(doc, "spoof_check")))
 		printf("  %-10s off\n", "spoofcheck");
 	printf("  %-10s %d of %d open, backlog up to %d frames\n", "queues",

@@ -55,6 +55,7 @@ int maps_open(struct maps *m)
 	m->flood = open_one("vxdp_flood", &err);
 	m->ports = open_one("vxdp_ports", &err);
 	m->counters = open_one("vxdp_counters", &err);
+	m->hidden = err == -EPERM || err == -EACCES;
 	return err;
 }
 

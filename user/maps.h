@@ -20,7 +20,10 @@ struct maps {
 	int flood;
 	int ports;
 	int counters;
+	bool hidden;		/* they may be there, but not for this user */
 };
+
+#define MAPS_NONE	{ .fdb = -1, .flood = -1, .ports = -1, .counters = -1 }
 
 /* Where this namespace's objects are pinned. */
 const char *pin_dir(void);

@@ -128,7 +128,7 @@ void pins_forget_dispatchers(uint32_t ifindex, const char *dir, uint32_t but)
 /* Port names are unique over all namespaces, and so are their nodes. */
 static bool any_port_alive(const char *dir)
 {
-	struct maps m = { -1, -1, -1, -1 };
+	struct maps m = MAPS_NONE;
 	char path[PATH_MAX], name[VHOST_XDP_NAME_MAX + 1];
 	struct vxdp_port port;
 	bool alive = false;
