@@ -54,8 +54,10 @@ struct vxdp_memory *vxdp_memory_create(const struct vhost_memory_region *regions
 		return NULL;
 	}
 	mem->nr = nr;
-	memcpy(mem->region, regions, nr * sizeof(*regions));
-	sort(mem->region, nr, sizeof(*regions), region_cmp, NULL);
+	if (nr) {
+		memcpy(mem->region, regions, nr * sizeof(*regions));
+		sort(mem->region, nr, sizeof(*regions), region_cmp, NULL);
+	}
 	*err = 0;
 	return mem;
 }

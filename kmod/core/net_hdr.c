@@ -10,6 +10,8 @@
 #include "net_hdr.h"
 
 #define IPV6_HDR_LEN	40
+/* Offset of "segments left" in a routing header (RFC 8200, 4.4). */
+#define IPV6_RT_SEGS_LEFT	3
 
 /**
  * vxdp_net_hdr_check() - is what the header says possible at all?
@@ -74,12 +76,30 @@ static bool ipv4_ok(const struct vxdp_gso *gso, const u8 *head, u8 proto)
 	       ip.protocol == proto && !(ip.frag_off & htons(0x3fff));
 }
 
-/* Extension headers lie between @l3 and @l4; they are copied as they are. */
+/*
+ * Walk the extension headers that may be repeated in each segment; the walk must
+ * end where the transport header is said to be. A routing header that is not yet
+ * at its end would have the checksum cover another address than the one we see.
+ */
 static bool ipv6_ok(const struct vxdp_gso *gso, const u8 *head, u8 proto)
 {
-	if (gso->l3 + IPV6_HDR_LEN > gso->l4 || head[gso->l3] >> 4 != 6)
+	u32 off = gso->l3 + IPV6_HDR_LEN;
+	u8 next;
+
+	if (off > gso->l4 || head[gso->l3] >> 4 != 6)
 		return false;
-	return gso->l3 + IPV6_HDR_LEN != gso->l4 || head[gso->l3 + 6] == proto;
+	next = head[gso->l3 + offsetof(struct ipv6hdr, nexthdr)];
+	/* @l4 and a transport header behind it can be read. */
+	while (off < gso->l4) {
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING &&
+		    next != IPPROTO_DSTOPTS)
+			return false;
+		if (next == IPPROTO_ROUTING && head[off + IPV6_RT_SEGS_LEFT])
+			return false;
+		next = head[off];
+		off += (head[off + 1] + 1) * 8;
+	}
+	return off == gso->l4 && next == proto;
 }
 
 static bool l3_ok(struct vxdp_gso *gso, const u8 *head, u32 avail)
@@ -132,9 +152,6 @@ u32 vxdp_gso_parse(struct vxdp_gso *gso, const struct virtio_net_hdr *hdr,
 	switch (gso->type) {
 	case VIRTIO_NET_HDR_GSO_TCPV4:
 	case VIRTIO_NET_HDR_GSO_TCPV6:
-		/* No such thing as TCP to a group: it would be cut for each of it. */
-		if (head[0] & 1)
-			return VHOST_XDP_STAT_TX_DROP_GSO;
 		l4_min = sizeof(struct tcphdr);
 		off = offsetof(struct tcphdr, check);
 		break;
@@ -150,6 +167,9 @@ u32 vxdp_gso_parse(struct vxdp_gso *gso, const struct virtio_net_hdr *hdr,
 
 	if (!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || hdr->csum_offset != off ||
 	    gso->l4 + l4_min > avail || !l3_ok(gso, head, avail))
+		return VHOST_XDP_STAT_TX_DROP_GSO;
+	/* No such thing as TCP to a group: it would be cut for each member. */
+	if (is_tcp(gso) && head[0] & 1)
 		return VHOST_XDP_STAT_TX_DROP_GSO;
 
 	off = l4_len(gso, head);
