@@ -149,6 +149,7 @@ static void fragment_far(struct packet *p)	{ p->data[p->l3 + 6] |= 0x10; }
 static void may_fragment(struct packet *p)	{ p->data[p->l3 + 6] = 0; }
 static void doff_4(struct packet *p)		{ p->data[p->l4 + 12] = 0x40; }
 static void doff_0(struct packet *p)		{ p->data[p->l4 + 12] = 0; }
+static void to_group(struct packet *p)		{ p->data[0] |= 1; }
 static void no_payload(struct packet *p)	{ p->len = p->hdr_len; }
 static void one_byte(struct packet *p)		{ p->len = p->hdr_len + 1; }
 static void other_l3(struct packet *p)
@@ -190,6 +191,13 @@ static bool l3_lies(void)
 	       lies(protocol6, tcp6(), GSO) && lies(protocol6, udp6(), GSO) &&
 	       lies(more_fragments, tcp4(), GSO) && lies(fragment_offset, udp4(), GSO) &&
 	       lies(fragment_far, tcp4(), GSO);
+}
+
+/* TCP has one peer; UDP to a group is fine. */
+static bool group_lies(void)
+{
+	return lies(to_group, tcp4(), GSO) && lies(to_group, tcp6(), GSO) &&
+	       lies(to_group, udp4(), OK) && lies(to_group, udp6(), OK);
 }
 
 static bool l4_lies(void)
@@ -382,6 +390,7 @@ static const struct {
 	{ "tx_drop_gso: lies about the type", type_lies },
 	{ "tx_drop_gso: another IP header than said", l3_lies },
 	{ "tx_drop_gso: TCP header, payload and size", l4_lies },
+	{ "tx_drop_gso: TCP to a group", group_lies },
 	{ "tx_drop_gso: a third VLAN tag", three_tags },
 	{ "tx_drop_gso: headers beyond 256 bytes", headers_too_far },
 	{ "tx_drop_gso: frames too long or too many", size_limits },
