@@ -152,6 +152,22 @@ static void doff_0(struct packet *p)		{ p->data[p->l4 + 12] = 0; }
 static void to_group(struct packet *p)		{ p->data[0] |= 1; }
 static void no_payload(struct packet *p)	{ p->len = p->hdr_len; }
 static void one_byte(struct packet *p)		{ p->len = p->hdr_len + 1; }
+static void fragment6(struct packet *p)		{ p->data[p->l3 + 6] = 44; }
+static void ext_too_long(struct packet *p)	{ p->data[p->l3 + 41]++; }
+static void ext_too_short(struct packet *p)	{ p->data[p->l3 + 41]--; }
+static void ext_protocol(struct packet *p)	{ p->data[p->l3 + 40] = 58; }
+static void ext_unknown(struct packet *p)	{ p->data[p->l3 + 6] = 99; }
+static void routing_done(struct packet *p)
+{
+	p->data[p->l3 + 6] = 43;
+	p->data[p->l3 + 43] = 0;
+}
+static void routing(struct packet *p)
+{
+	p->data[p->l3 + 6] = 43;
+	p->data[p->l3 + 43] = 1;
+}
+static void ext_skipped(struct packet *p)	{ p->data[p->l3 + 6] = p->data[p->l3 + 40]; }
 static void other_l3(struct packet *p)
 {
 	bool v6 = !p->spec.v6;
@@ -198,6 +214,21 @@ static bool group_lies(void)
 {
 	return lies(to_group, tcp4(), GSO) && lies(to_group, tcp6(), GSO) &&
 	       lies(to_group, udp4(), OK) && lies(to_group, udp6(), OK);
+}
+
+/* What lies between the IPv6 and the transport header must lead from one to the other. */
+static bool extension_lies(void)
+{
+	struct spec s = tcp6(), u = udp6();
+
+	s.l3_opts = u.l3_opts = 16;
+	return lies(truth, s, OK) && lies(truth, u, OK) && lies(csum_start_more, udp6(), GSO) &&
+	       lies(csum_start_more, tcp6(), GSO) && lies(csum_start_less, s, GSO) &&
+	       lies(routing_done, s, OK) && lies(routing, s, GSO) &&
+	       lies(fragment6, s, GSO) && lies(fragment6, u, GSO) &&
+	       lies(ext_too_long, s, GSO) && lies(ext_too_short, s, GSO) &&
+	       lies(ext_protocol, s, GSO) && lies(ext_unknown, u, GSO) &&
+	       lies(ext_skipped, u, GSO);
 }
 
 static bool l4_lies(void)
@@ -389,6 +420,7 @@ static const struct {
 	{ "tx_drop_gso: lies about the checksum", csum_lies },
 	{ "tx_drop_gso: lies about the type", type_lies },
 	{ "tx_drop_gso: another IP header than said", l3_lies },
+	{ "tx_drop_gso: IPv6 extension headers", extension_lies },
 	{ "tx_drop_gso: TCP header, payload and size", l4_lies },
 	{ "tx_drop_gso: TCP to a group", group_lies },
 	{ "tx_drop_gso: a third VLAN tag", three_tags },
