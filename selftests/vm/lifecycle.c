@@ -131,7 +131,7 @@ static bool port_deleted(void)
 			return false;
 		/* The name is free while the old one is still open. */
 		port_attach(lane, PORT, mac_guest, 0, "");
-		if (!nobody_has_it_open() || !load_stop(&l))
+		if (!nobody_has_it_open() || !load_severed(&l))
 			return false;
 	}
 	return works();

