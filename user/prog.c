@@ -204,11 +204,14 @@ static int attach_shared(uint32_t ifindex, enum xdp_attach_mode mode)
 	return err;
 }
 
+static __u32 mode_flags(enum xdp_attach_mode mode)
+{
+	return mode == XDP_MODE_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+}
+
 static int attach_alone(uint32_t ifindex, enum xdp_attach_mode mode)
 {
-	__u32 flags = XDP_FLAGS_UPDATE_IF_NOEXIST |
-		      (mode == XDP_MODE_SKB ? XDP_FLAGS_SKB_MODE :
-		       XDP_FLAGS_DRV_MODE);
+	__u32 flags = XDP_FLAGS_UPDATE_IF_NOEXIST | mode_flags(mode);
 	struct vhost_xdp_ingress *skel = ingress_object();
 	int err;
 
@@ -239,6 +242,26 @@ static int attach_failed(const char *ifname, enum xdp_attach_mode mode, int err)
 		    ifname);
 }
 
+/*
+ * Programs are known by their names. Where memory is short, libbpf may take the
+ * kernel for one that keeps no names, and what it attached would never be found
+ * again to be detached.
+ */
+static int verify_attached(uint32_t ifindex, const char *ifname,
+			   enum xdp_attach_mode mode)
+{
+	struct ingress in;
+
+	ingress_query(ifindex, &in);
+	if (in.mode != XDP_MODE_UNSPEC)
+		return EXIT_OK;
+	bpf_xdp_detach(ifindex, mode_flags(mode), NULL);
+	pins_forget_dispatchers(ifindex, pin_dir(), 0);
+	return fail(EXIT_FAILED,
+		    "attach %s: the ingress program was attached but cannot be found; is memory short? Try again",
+		    ifname);
+}
+
 int ingress_attach(uint32_t ifindex, const char *ifname,
 		   enum xdp_attach_mode mode)
 {
@@ -247,14 +270,14 @@ int ingress_attach(uint32_t ifindex, const char *ifname,
 
 	err = attach_shared(ifindex, mode);
 	if (!err)
-		return EXIT_OK;
+		return verify_attached(ifindex, ifname, mode);
 	snprintf(why, sizeof(why), "%s", bpflog_last());
 	err = attach_alone(ifindex, mode);
 	if (err)
 		return attach_failed(ifname, mode, err);
 	warn("attach %s: libxdp's dispatcher did not work here (%s); attached without it, no other XDP program can share %s",
 	     ifname, why[0] ? why : "no reason given", ifname);
-	return EXIT_OK;
+	return verify_attached(ifindex, ifname, mode);
 }
 
 /* Of the dispatcher that is still there, for other programs; or 0. */
@@ -268,10 +291,9 @@ static uint32_t dispatcher_id(uint32_t ifindex)
 static void detach_alone(uint32_t ifindex, enum xdp_attach_mode mode, int fd)
 {
 	DECLARE_LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = fd);
-	__u32 flags = mode == XDP_MODE_SKB ? XDP_FLAGS_SKB_MODE :
-		      XDP_FLAGS_DRV_MODE;
+	__u32 flags = mode_flags(mode) | XDP_FLAGS_REPLACE;
 
-	if (bpf_xdp_detach(ifindex, flags | XDP_FLAGS_REPLACE, &opts))
+	if (bpf_xdp_detach(ifindex, flags, &opts))
 		warn("cannot take the ingress program off interface %u: %s; try 'ip link set dev NAME xdp off'",
 		     ifindex, strerror(errno));
 }
