@@ -416,6 +416,9 @@ static int start(struct vxdp_queue *q, struct vxdp_ring *ring, struct socket *so
 	mutex_lock(&ring->lock);
 	old = ring->backend;
 	ret = vxdp_ring_set_backend(ring, sock);
+	/* No frame is lost from here on, if there are buffers for it. */
+	if (!ret && rx)
+		vxdp_rx_look(q);
 	mutex_unlock(&ring->lock);
 
 	if (!ret)

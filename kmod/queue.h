@@ -115,8 +115,8 @@ struct vxdp_scratch {
  * @worker: the thread
  * @scratch: its working room; NULL while there is no owner
  * @rx_live: the guest has posted buffers, frames may be put into @backlog: a guest
- *	that uses fewer queue pairs than it has leaves the others empty. Written by
- *	the worker and by who stops it, read by programs
+ *	that uses fewer queue pairs than it has leaves the others empty. Written
+ *	under the receive ring's lock and by the dying worker, read by programs
  * @backlog: own lock
  * @rx_held: frames taken out of the backlog and not yet delivered; receive
  *	ring's lock
@@ -188,6 +188,7 @@ void vxdp_ring_break(struct vxdp_ring *ring);
 
 /* rx.c, tx.c: what the worker does */
 void vxdp_rx_run(struct vxdp_queue *q);
+bool vxdp_rx_look(struct vxdp_queue *q);
 void vxdp_rx_purge(struct vxdp_queue *q);
 void vxdp_tx_run(struct vxdp_queue *q);
 

@@ -323,9 +323,20 @@ static void serve(struct rx *rx)
 		vxdp_worker_queue(&rx->q->worker, VXDP_WORK_RX);
 }
 
-/* Return: does the guest use this ring? Otherwise its first kick will tell. */
-static bool in_use(struct vxdp_queue *q, struct vxdp_vring *vr)
+/**
+ * vxdp_rx_look() - does the guest use this ring?
+ * @q: the queue pair; the receive ring has a backend, its lock held
+ *
+ * Where it does, programs may put frames into the backlog from now on; where it
+ * does not, its first kick will tell.
+ *
+ * Context: process, in the VMM's address space.
+ * Return: true where it does.
+ */
+bool vxdp_rx_look(struct vxdp_queue *q)
 {
+	struct vxdp_vring *vr = &q->ring[VXDP_RING_RX].vr;
+
 	if (READ_ONCE(q->rx_live))
 		return true;
 	if (vxdp_vring_empty(vr) && !vxdp_vring_enable_kick(vr))
@@ -347,7 +358,7 @@ void vxdp_rx_run(struct vxdp_queue *q)
 
 	mutex_lock(&ring->lock);
 	if (vxdp_ring_runs(ring)) {
-		if (in_use(q, &ring->vr))
+		if (vxdp_rx_look(q))
 			serve(&rx);
 		if (ring->vr.error)
 			vxdp_ring_break(ring);
