@@ -417,8 +417,11 @@ static int start(struct vxdp_queue *q, struct vxdp_ring *ring, struct socket *so
 	old = ring->backend;
 	ret = vxdp_ring_set_backend(ring, sock);
 	/* No frame is lost from here on, if there are buffers for it. */
-	if (!ret && rx)
+	if (!ret && rx) {
 		vxdp_rx_look(q);
+		if (ring->vr.error)
+			vxdp_ring_break(ring);
+	}
 	mutex_unlock(&ring->lock);
 
 	if (!ret)
