@@ -24,7 +24,7 @@ die() { echo "deps: $*" >&2; exit 1; }
 # What each is for: docs/testing.md.
 PACKAGES="build-essential clang llvm lld libclang-rt-dev
 libbpf-dev libxdp-dev libmnl-dev libjansson-dev libelf-dev zlib1g-dev pkg-config bpftool dwarves
-kmod udev iproute2 iputils-ping ethtool procps jq python3 xz-utils cpio busybox-static
+kmod udev iproute2 iputils-ping ethtool strace procps jq python3 xz-utils cpio busybox-static
 qemu-system-x86 virtme-ng"
 
 codename() {
