@@ -5,8 +5,13 @@
 # root. Sourced by selftests/run and selftests/demo/demo.
 
 # Hardware virtualization serves only where it nests, for there is a guest inside.
+# VM_CPU_OPTS, words for QEMU, asks for an emulated CPU of that kind.
 vm_accel() {
 	local m
+	if [ -n "${VM_CPU_OPTS:-}" ]; then
+		printf '%s\n' --disable-kvm "--qemu-opts=$VM_CPU_OPTS"
+		return
+	fi
 	if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 		for m in kvm_intel kvm_amd; do
 			grep -qs '^[Y1]' /sys/module/$m/parameters/nested && return

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench.bpf.c - the programs around the paths that are compared: the source of
+ * frames on the wire, what drops them, and what redirects between two devices.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+
+char _license[] SEC("license") = "GPL";
+
+#define SIZES_MAX 16
+
+/* The frames' lengths in turn; nr_sizes 0: as they are. */
+__u32 sizes[SIZES_MAX];
+__u32 nr_sizes;
+__u32 next;
+
+/* By the device a frame came in by: the one it goes out by. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, 16);
+} peers SEC(".maps");
+
+/* Run on the wire's end by BPF_PROG_TEST_RUN: XDP_TX is out to the uplink. */
+SEC("xdp")
+int bench_source(struct xdp_md *ctx)
+{
+	__u32 len = ctx->data_end - ctx->data, i;
+
+	if (!nr_sizes)
+		return XDP_TX;
+	i = next++ % nr_sizes;
+	if (i >= SIZES_MAX)
+		return XDP_ABORTED;
+	bpf_xdp_adjust_tail(ctx, (int)sizes[i] - (int)len);
+	return XDP_TX;
+}
+
+SEC("xdp")
+int bench_drop(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return XDP_DROP;
+}
+
+SEC("xdp")
+int bench_redirect(struct xdp_md *ctx)
+{
+	return bpf_redirect_map(&peers, ctx->ingress_ifindex, XDP_DROP);
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench - measure the paths, print a line of JSON for each load.
+ *
+ *	bench [--quick] [--list] [--rounds N] [--only PATTERN] [OUT]
+ *
+ * Runs in the VM, see bench.h. Each path has a process of its own, so that its
+ * namespaces and devices go away with it. Appends to OUT, progress on stdout.
+ */
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define CASES_MAX 128
+
+static struct bench_case cases[CASES_MAX];
+static FILE *out;
+
+static void print_samples(const struct result *r)
+{
+	unsigned int i;
+
+	fprintf(out, ", \"samples\": [");
+	for (i = 0; i < r->samples; i++)
+		fprintf(out, "%s%.1f", i ? ", " : "",
+			(double)r->cost[i] / r->frames);
+	fprintf(out, "]");
+}
+
+static double report(const struct bench_case *c, struct result *r)
+{
+	char name[64];
+	double cost;
+
+	case_name(c, name, sizeof(name));
+	fprintf(out, "{\"case\": \"%s\"", name);
+	print_samples(r);
+	cost = (double)meter_median(r->cost, r->samples) / r->frames;
+	fprintf(out, ", \"cost\": %.1f, \"guest\": %.1f, \"bytes\": %.1f",
+		cost, (double)r->guest / r->frames,
+		(double)r->bytes / r->frames);
+	fprintf(out, ", \"idle\": %llu, \"switches\": %.4f, \"wakeups\": %.4f",
+		(unsigned long long)r->idle, r->switches, r->wakeups);
+	fprintf(out, ", \"kicks\": %.4f, \"calls\": %.4f}\n", r->kicks,
+		r->calls);
+	fflush(out);
+	return cost;
+}
+
+static void run_group(const struct bench_case *c, unsigned int n)
+{
+	struct sched_param sp = { 0 };
+	static struct result r;
+	struct path p;
+	unsigned int i;
+	char name[64];
+	double cost;
+
+	path_open(&p, c->kind, c->guests, c->gso);
+	/* Not before: the vhost workers would be of that class too. */
+	NEED(!sched_setscheduler(0, SCHED_IDLE, &sp));
+	for (i = 0; i < n; i++) {
+		case_name(&c[i], name, sizeof(name));
+		load_run(&p, &c[i].load, &r);
+		cost = report(&c[i], &r);
+		printf("  %-28s %9.0f instructions a frame, %.3f wake-ups, %.3f calls, %.3f kicks\n",
+		       name, cost, r.wakeups, r.calls, r.kicks);
+		fflush(stdout);
+	}
+	path_close(&p);
+}
+
+static bool same_path(const struct bench_case *a, const struct bench_case *b)
+{
+	return a->kind == b->kind && a->guests == b->guests && a->gso == b->gso;
+}
+
+static int run_forked(const struct bench_case *c, unsigned int n)
+{
+	pid_t pid = fork();
+	int status;
+
+	NEED(pid >= 0);
+	if (!pid) {
+		ktap_child();
+		run_group(c, n);
+		exit(0);
+	}
+	NEED(waitpid(pid, &status, 0) == pid);
+	return !WIFEXITED(status) || WEXITSTATUS(status);
+}
+
+static int run_all(unsigned int n)
+{
+	unsigned int i, k;
+	int bad = 0;
+
+	for (i = 0; i < n; i += k) {
+		for (k = 1; i + k < n && same_path(&cases[i], &cases[i + k]);
+		     k++)
+			;
+		printf("[%3u %%] %s, %u guests%s\n", i * 100 / n, cases[i].path,
+		       cases[i].guests, cases[i].gso ? ", GSO" : "");
+		fflush(stdout);
+		bad |= run_forked(cases + i, k);
+	}
+	return bad;
+}
+
+static void list_all(unsigned int n)
+{
+	char name[64];
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		case_name(&cases[i], name, sizeof(name));
+		puts(name);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{ "quick", no_argument, NULL, 'q' },
+		{ "list", no_argument, NULL, 'l' },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "only", required_argument, NULL, 'o' },
+		{ 0 },
+	};
+	unsigned int n, i, rounds = 0;
+	const char *pattern = NULL;
+	bool quick = false, list = false;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1) {
+		if (o == 'q')
+			quick = true;
+		else if (o == 'l')
+			list = true;
+		else if (o == 'r')
+			rounds = atoi(optarg);
+		else if (o == 'o')
+			pattern = optarg;
+		else
+			return 2;
+	}
+	n = cases_build(cases, CASES_MAX, quick, pattern);
+	for (i = 0; i < n && rounds; i++)
+		cases[i].load.rounds = rounds > LOAD_SAMPLES_MAX ?
+				       LOAD_SAMPLES_MAX : rounds;
+	if (list) {
+		list_all(n);
+		return 0;
+	}
+	out = fopen(optind < argc ? argv[optind] : "/dev/stdout", "ae");
+	NEED(out);
+	return run_all(n);
+}
