@@ -8,6 +8,8 @@
 #   DESTDIR=                  root of the installation, for packagers
 #   T=PATTERN                 `check` runs only the tests whose path matches
 #   DEMO=keep                 `demo` leaves a shell in its VM, the guest still running
+#   QUICK=1                   `bench` runs the loads that matter most, in a few minutes
+#   PROFILE=1                 `bench` shows instead where our instructions go, by function
 #   V=1                       show the commands
 
 PREFIX	?= /usr/local
@@ -22,7 +24,7 @@ COMPDIR	 = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 export V
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help deps kmod bpf user tests man check check-host check-vm demo install uninstall clean
+.PHONY: all help deps kmod bpf user tests man check check-host check-vm demo bench install uninstall clean
 .DEFAULT_GOAL := all
 
 all: kmod bpf user			## the module, the XDP programs and the tool (the default)
@@ -65,6 +67,16 @@ check-vm: all tests			## only the tests that run in the VM
 demo: deps				## the main job, end to end, in a VM: a guest on the wire
 	@$(MAKE) all
 	@DEMO=$(DEMO) KVER=$(KVER) selftests/demo/demo
+
+bench: deps				## instructions a packet, beside vhost_net with a tap (see docs/performance.md)
+	@$(MAKE) all
+	@$(MAKE) -C selftests/bench KVER=$(KVER)
+ifdef PROFILE
+	@KVER=$(KVER) selftests/bench/run profile
+else
+	@KVER=$(KVER) selftests/bench/run $(if $(QUICK),--quick)
+	@selftests/bench/report build/bench
+endif
 
 install: all man			## module, tool and man page below DESTDIR and PREFIX
 	install -D -m 644 kmod/vhost_xdp.ko $(MODDIR)/vhost_xdp.ko

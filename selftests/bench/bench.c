@@ -69,8 +69,10 @@ static void run_group(const struct bench_case *c, unsigned int n)
 		case_name(&c[i], name, sizeof(name));
 		load_run(&p, &c[i].load, &r);
 		cost = report(&c[i], &r);
-		printf("  %-28s %9.0f instructions a frame, %.3f wake-ups, %.3f calls, %.3f kicks\n",
-		       name, cost, r.wakeups, r.calls, r.kicks);
+		printf("  %-28s %9.0f instructions a %s, %.3f wake-ups, %.3f calls, %.3f kicks\n",
+		       name, cost,
+		       c[i].load.dir == LOAD_IDLE ? "second" : "frame",
+		       r.wakeups, r.calls, r.kicks);
 		fflush(stdout);
 	}
 	path_close(&p);

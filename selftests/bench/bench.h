@@ -44,6 +44,12 @@ void meter_read(struct meter *m);
 /* meter_idle - ns that the CPU was halted, up to now */
 uint64_t meter_idle(void);
 
+/*
+ * meter_profile - switch perf on or off, which listens on the FIFO of environment
+ * variable BENCH_PERF and answers on the one of BENCH_PERF_ACK; if they are set
+ */
+void meter_profile(bool on);
+
 /* meter_median - of @n values, which it sorts */
 uint64_t meter_median(uint64_t *v, unsigned int n);
 
@@ -57,7 +63,7 @@ enum path_kind {
 	PATH_TAP_BRIDGE,	/* vhost_net, tap, bridge with the uplink in it */
 };
 
-#define PATH_GUESTS_MAX 2
+#define PATH_GUESTS_MAX 256
 
 struct guest {
 	struct nic nic;
@@ -87,7 +93,14 @@ uint64_t path_stat(const struct path *p, unsigned int stat);
 
 /* load.c */
 
-enum direction { LOAD_RX, LOAD_TX, LOAD_FORWARD, LOAD_LOCAL };
+enum direction {
+	LOAD_RX,
+	LOAD_TX,
+	LOAD_FORWARD,		/* what came in goes out */
+	LOAD_LOCAL,		/* from the first guest to the second */
+	LOAD_PORTS,		/* a batch to each guest in turn */
+	LOAD_IDLE,		/* nothing for a second, which is the one frame */
+};
 
 #define LOAD_IMIX 0	/* as size: 7 of 64, 4 of 594, 1 of 1514 bytes */
 #define LOAD_SAMPLES_MAX 64

@@ -23,7 +23,9 @@ static const struct {
 	  1 << LOAD_RX | 1 << LOAD_TX | 1 << LOAD_FORWARD },
 };
 
-static const char *const dir_name[] = { "rx", "tx", "forward", "local" };
+static const char *const dir_name[] = {
+	"rx", "tx", "forward", "local", "ports", "idle",
+};
 
 struct list {
 	struct bench_case *c;
@@ -75,6 +77,12 @@ static void add_wire_cases(struct list *l, unsigned int path,
 	c.load.batch = 1;
 	c.load.frames = ROUND / 4;
 	add(l, c);
+	if (dir == LOAD_RX || l->quick)
+		return;
+	/* As when the guest keeps the worker busy: no kicks to speak of. */
+	c.load.batch = ROUND;
+	c.load.frames = ROUND;
+	add(l, c);
 }
 
 static void add_local_cases(struct list *l, const char *path,
@@ -112,6 +120,41 @@ static void add_gso_cases(struct list *l, const char *path,
 	add(l, c);
 }
 
+static void add_ports_cases(struct list *l)
+{
+	static const unsigned int ports[] = { 1, 8, 64, 256 };
+	struct bench_case c = {
+		.path = "drop",
+		.kind = PATH_DROP,
+		.load = { .dir = LOAD_PORTS, .size = 64, .batch = 64,
+			  .frames = 16 * 64 },
+	};
+	unsigned int i;
+
+	if (l->quick)
+		return;
+	add(l, c);
+	c.path = "ours";
+	c.kind = PATH_OURS;
+	for (i = 0; i < 4; i++) {
+		c.guests = ports[i];
+		c.load.frames = 64 * ports[i];
+		add(l, c);
+	}
+}
+
+static void add_idle_case(struct list *l, unsigned int path)
+{
+	struct bench_case c = {
+		.path = paths[path].name,
+		.kind = paths[path].kind,
+		.guests = 1,
+		.load = { .dir = LOAD_IDLE, .frames = 1 },
+	};
+
+	add(l, c);
+}
+
 unsigned int cases_build(struct bench_case *c, unsigned int max, bool quick,
 			 const char *pattern)
 {
@@ -120,23 +163,31 @@ unsigned int cases_build(struct bench_case *c, unsigned int max, bool quick,
 	unsigned int i;
 	int dir;
 
-	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		for (dir = LOAD_RX; dir <= LOAD_FORWARD; dir++)
 			if (paths[i].dirs & 1 << dir)
 				add_wire_cases(&l, i, dir);
+		add_idle_case(&l, i);
+	}
 	add_local_cases(&l, "ours", PATH_OURS);
 	add_local_cases(&l, "tap-bridge", PATH_TAP_BRIDGE);
 	add_gso_cases(&l, "ours", PATH_OURS);
 	add_gso_cases(&l, "tap-bridge", PATH_TAP_BRIDGE);
+	add_ports_cases(&l);
 	return l.n;
 }
 
 void case_name(const struct bench_case *c, char *name, unsigned int size)
 {
-	char len[16] = "imix";
+	char len[16] = "imix", ports[16] = "";
 
 	if (c->load.size)
 		snprintf(len, sizeof(len), "%u", c->load.size);
-	snprintf(name, size, "%s/%s/%s/%u", c->path, dir_name[c->load.dir], len,
-		 c->load.batch);
+	if (c->load.dir == LOAD_PORTS && c->guests)
+		snprintf(ports, sizeof(ports), "%u", c->guests);
+	if (c->load.dir == LOAD_IDLE)
+		snprintf(name, size, "%s/idle", c->path);
+	else
+		snprintf(name, size, "%s/%s%s/%s/%u", c->path,
+			 dir_name[c->load.dir], ports, len, c->load.batch);
 }

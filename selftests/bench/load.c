@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "bench.skel.h"
@@ -169,20 +170,18 @@ static unsigned int receive_some(struct run *r, struct nic *n,
 }
 
 /* The payload is what counts where a frame may come in pieces. */
-static bool all_here(const struct run *r)
+static bool all_here(const struct run *r, uint64_t frames)
 {
-	uint64_t frames = r->l->frames;
-
 	if (is_gso(r->l))
 		return r->got_payload >= frames * (r->l->size - TCP_HEADERS);
 	return r->got_frames >= frames;
 }
 
-static void receive(struct run *r, struct nic *n)
+static void receive(struct run *r, struct nic *n, unsigned int frames)
 {
 	uint64_t end = tsc() + PATIENCE;
 
-	while (!all_here(r)) {
+	while (!all_here(r, frames)) {
 		if (receive_some(r, n, CHUNK)) {
 			ring_publish(&n->ring[NIC_RX]);
 			continue;
@@ -192,7 +191,7 @@ static void receive(struct run *r, struct nic *n)
 			ktap_bail("received %llu frames, %llu bytes of payload, of %u frames",
 				  (unsigned long long)r->got_frames,
 				  (unsigned long long)r->got_payload,
-				  r->l->frames);
+				  frames);
 	}
 }
 
@@ -211,7 +210,7 @@ static void round_rx(struct run *r)
 {
 	inject(r, r->l->frames, r->l->batch);
 	if (r->p->guests)
-		receive(r, &r->p->guest[0].nic);
+		receive(r, &r->p->guest[0].nic, r->l->frames);
 }
 
 /* What came in goes out again, as a router would send it. */
@@ -224,7 +223,23 @@ static void round_forward(struct run *r)
 static void round_local(struct run *r)
 {
 	round_tx(r);
-	receive(r, &r->p->guest[1].nic);
+	receive(r, &r->p->guest[1].nic, r->l->frames);
+}
+
+/* As many calls of the source for each path, so that its cost is the same. */
+static void round_ports(struct run *r)
+{
+	unsigned int i, n = r->l->frames / r->l->batch;
+
+	for (i = 0; i < n; i++) {
+		if (r->p->guests)
+			memcpy(r->frame, r->p->guest[i].mac, 6);
+		inject(r, r->l->batch, r->l->batch);
+		if (!r->p->guests)
+			continue;
+		r->got_frames = 0;
+		receive(r, &r->p->guest[i].nic, r->l->batch);
+	}
 }
 
 static void one_round(struct run *r)
@@ -243,6 +258,12 @@ static void one_round(struct run *r)
 		break;
 	case LOAD_LOCAL:
 		round_local(r);
+		break;
+	case LOAD_PORTS:
+		round_ports(r);
+		break;
+	case LOAD_IDLE:
+		sleep(1);
 		break;
 	}
 }
@@ -363,7 +384,9 @@ void load_run(struct path *p, const struct load *l, struct result *res)
 	take_calls(p);
 	kicks = sum_kicks(p);
 	meter_read(&before);
+	meter_profile(true);
 	measure(&r, res);
+	meter_profile(false);
 	meter_read(&after);
 	kicks = sum_kicks(p) - kicks;
 	calls = take_calls(p);

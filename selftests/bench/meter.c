@@ -73,6 +73,27 @@ void meter_read(struct meter *m)
 	m->wakeups = worker_sleeps();
 }
 
+static void say(const char *fifo, const char *what)
+{
+	FILE *f = fopen(fifo, "we");
+
+	NEED(f && fputs(what, f) > 0 && !fclose(f));
+}
+
+void meter_profile(bool on)
+{
+	const char *ctl = getenv("BENCH_PERF"), *ack = getenv("BENCH_PERF_ACK");
+	char answer[16];
+	FILE *f;
+
+	if (!ctl || !ack)
+		return;
+	say(ctl, on ? "enable\n" : "disable\n");
+	f = fopen(ack, "re");
+	NEED(f && fgets(answer, sizeof(answer), f));
+	fclose(f);
+}
+
 static int ascending(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;

@@ -44,17 +44,12 @@ static void peer(struct path *p, const char *in, const char *out)
 				   &value, sizeof(value), BPF_ANY));
 }
 
-static void tap_name(char *name, unsigned int i)
-{
-	sprintf(name, "tap%u", i);
-}
-
 static void make_tap(struct path *p, unsigned int i)
 {
 	struct guest *g = &p->guest[i];
 	char name[16];
 
-	tap_name(name, i);
+	snprintf(name, sizeof(name), "tap%u", i);
 	g->tap = tap_open(name, IFF_VNET_HDR, 12);
 	if (p->gso)
 		NEED(!ioctl(g->tap, TUNSETOFFLOAD,
@@ -150,8 +145,8 @@ static void start_guest(struct path *p, struct guest *g)
 					       "/dev/vhost-net",
 		.backend = g->tap,
 		.features = FEATURES,
-		.rx_num = 1024,
-		.tx_num = 1024,
+		.rx_num = p->guests > 2 ? 256 : 1024,
+		.tx_num = p->guests > 2 ? 64 : 1024,
 		.rx_len = 1536,
 		.tx_len = p->gso ? 65550 : 1514,
 		.tx_bufs = p->gso ? 64 : 1024,
@@ -200,7 +195,8 @@ void path_open(struct path *p, enum path_kind kind, unsigned int guests,
 	net_enter_host();
 	for (i = 0; i < p->guests; i++) {
 		memcpy(p->guest[i].mac, bench_mac_wire, 6);
-		p->guest[i].mac[5] = i + 1;
+		p->guest[i].mac[4] = 1 + i / 128;
+		p->guest[i].mac[5] = i % 128;
 		make_tap(p, i);
 	}
 	setup_middle(p);
