@@ -5,6 +5,7 @@
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 char _license[] SEC("license") = "GPL";
 
@@ -14,6 +15,10 @@ char _license[] SEC("license") = "GPL";
 __u32 sizes[SIZES_MAX];
 __u32 nr_sizes;
 __u32 next;
+
+/* From the source to the next call eventfd, where timing is asked for. */
+bool timing;
+__u64 sent_at, latency_sum, latency_count;
 
 /* By the device a frame came in by: the one it goes out by. */
 struct {
@@ -29,6 +34,8 @@ int bench_source(struct xdp_md *ctx)
 {
 	__u32 len = ctx->data_end - ctx->data, i;
 
+	if (timing)
+		sent_at = bpf_ktime_get_ns();
 	if (!nr_sizes)
 		return XDP_TX;
 	i = next++ % nr_sizes;
@@ -49,4 +56,16 @@ SEC("xdp")
 int bench_redirect(struct xdp_md *ctx)
 {
 	return bpf_redirect_map(&peers, ctx->ingress_ifindex, XDP_DROP);
+}
+
+SEC("fentry/eventfd_signal_mask")
+int BPF_PROG(bench_signalled)
+{
+	(void)ctx;
+	if (sent_at) {
+		latency_sum += bpf_ktime_get_ns() - sent_at;
+		latency_count++;
+		sent_at = 0;
+	}
+	return 0;
 }

@@ -99,6 +99,7 @@ enum direction {
 	LOAD_FORWARD,		/* what came in goes out */
 	LOAD_LOCAL,		/* from the first guest to the second */
 	LOAD_PORTS,		/* a batch to each guest in turn */
+	LOAD_LATENCY,		/* as RX, but from the source to the call eventfd */
 	LOAD_IDLE,		/* nothing for a second, which is the one frame */
 };
 

@@ -24,7 +24,7 @@ static const struct {
 };
 
 static const char *const dir_name[] = {
-	"rx", "tx", "forward", "local", "ports", "idle",
+	"rx", "tx", "forward", "local", "ports", "latency", "idle",
 };
 
 struct list {
@@ -155,6 +155,19 @@ static void add_idle_case(struct list *l, unsigned int path)
 	add(l, c);
 }
 
+static void add_latency_case(struct list *l, unsigned int path)
+{
+	struct bench_case c = {
+		.path = paths[path].name,
+		.kind = paths[path].kind,
+		.guests = 1,
+		.load = { .dir = LOAD_LATENCY, .size = 64, .batch = 1,
+			  .frames = ROUND / 4 },
+	};
+
+	add(l, c);
+}
+
 unsigned int cases_build(struct bench_case *c, unsigned int max, bool quick,
 			 const char *pattern)
 {
@@ -167,6 +180,8 @@ unsigned int cases_build(struct bench_case *c, unsigned int max, bool quick,
 		for (dir = LOAD_RX; dir <= LOAD_FORWARD; dir++)
 			if (paths[i].dirs & 1 << dir)
 				add_wire_cases(&l, i, dir);
+		if (paths[i].dirs & 1 << LOAD_TX)
+			add_latency_case(&l, i);
 		add_idle_case(&l, i);
 	}
 	add_local_cases(&l, "ours", PATH_OURS);

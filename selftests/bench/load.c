@@ -248,6 +248,7 @@ static void one_round(struct run *r)
 	r->seq = 0;
 	switch (r->l->dir) {
 	case LOAD_RX:
+	case LOAD_LATENCY:
 		round_rx(r);
 		break;
 	case LOAD_TX:
@@ -344,6 +345,19 @@ static void prepare(struct run *r)
 		ring_call_off(&r->p->guest[i].nic.ring[NIC_TX]);
 }
 
+static uint64_t take_latency(struct run *r)
+{
+	struct bench_bpf__bss *bss = r->p->bpf->bss;
+	uint64_t mean;
+
+	if (bss->latency_count != r->l->frames)
+		ktap_bail("%llu calls for %u frames",
+			  (unsigned long long)bss->latency_count, r->l->frames);
+	mean = bss->latency_sum / bss->latency_count;
+	bss->latency_sum = bss->latency_count = 0;
+	return mean;
+}
+
 static void measure(struct run *r, struct result *res)
 {
 	uint64_t guest[LOAD_SAMPLES_MAX], since, idle;
@@ -360,6 +374,8 @@ static void measure(struct run *r, struct result *res)
 			   sections_take(&r->empty, alike);
 		res->cost[i] -= guest[i] + idle;
 		res->idle += idle;
+		if (r->l->dir == LOAD_LATENCY)
+			res->cost[i] = take_latency(r) * r->l->frames;
 	}
 	res->samples = r->l->rounds;
 	res->guest = meter_median(guest, r->l->rounds);
@@ -369,6 +385,7 @@ void load_run(struct path *p, const struct load *l, struct result *res)
 {
 	static struct run r;
 	struct meter before, after;
+	struct bpf_link *timer = NULL;
 	uint64_t kicks, calls;
 	double n;
 
@@ -377,10 +394,16 @@ void load_run(struct path *p, const struct load *l, struct result *res)
 	r.p = p;
 	r.l = l;
 	prepare(&r);
+	p->bpf->bss->timing = l->dir == LOAD_LATENCY;
+	if (l->dir == LOAD_LATENCY) {
+		timer = bpf_program__attach(p->bpf->progs.bench_signalled);
+		NEED(timer);
+	}
 	/* BPF_PROG_TEST_RUN looks for its device in the caller's namespace. */
 	net_enter_wire();
 	one_round(&r);
 	r.fill.n = r.empty.n = 0;
+	r.p->bpf->bss->latency_sum = r.p->bpf->bss->latency_count = 0;
 	take_calls(p);
 	kicks = sum_kicks(p);
 	meter_read(&before);
@@ -391,6 +414,7 @@ void load_run(struct path *p, const struct load *l, struct result *res)
 	kicks = sum_kicks(p) - kicks;
 	calls = take_calls(p);
 	net_enter_host();
+	bpf_link__destroy(timer);
 
 	n = (double)l->frames * l->rounds;
 	res->frames = l->frames;
