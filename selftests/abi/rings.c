@@ -354,7 +354,6 @@ static void renew(struct bench *b, bool empty_rx)
 		b->nic.rx_bufs = 0;
 	NEED(!nic_reset(&b->nic));
 	b->nic.rx_bufs = bufs;
-	bench_cold(b);
 	bench_resync(b);
 }
 

@@ -121,7 +121,6 @@ static void restarts(enum lane lane)
 	for (i = 0; i < 10 && ok; i++) {
 		ok = flow_run(&b, 300, 300) && CHECK(!nic_stop(&b.nic)) &&
 		     CHECK(!nic_resume(&b.nic));
-		bench_cold(&b);
 	}
 	ok = ok && flow_run(&b, 300, 300);
 	bench_close(&b);

@@ -135,6 +135,8 @@ void bench_resync(struct bench *b)
 {
 	b->at_guest.next = b->to_guest.next;
 	b->at_wire.next = b->to_wire.next;
+	if (b->lane != LANE_INTREE)
+		NEED(!ctl_get(b->port, &b->last));
 }
 
 void bench_abandon(struct bench *b)
@@ -150,11 +152,6 @@ void bench_len(struct bench *b, unsigned int len)
 	b->to_wire.len = b->at_wire.len = len;
 }
 
-void bench_cold(struct bench *b)
-{
-	b->warm = false;
-}
-
 void bench_hello(struct bench *b)
 {
 	struct frame_stream s = b->to_guest;
@@ -166,28 +163,6 @@ void bench_hello(struct bench *b)
 	memset(p + frame_len(&s) - 46, 0, 46);
 	pkt_queue(&b->wire, frame_len(&s));
 	pkt_flush(&b->wire);
-}
-
-bool bench_warm(struct bench *b)
-{
-	struct ring *r = &b->nic.ring[NIC_RX];
-	struct nic_frame f;
-	unsigned int i;
-
-	for (i = 0; i < 400 && !b->warm; i++) {
-		bench_hello(b);
-		if (ring_call_on(r) && wait_fd(r->call, 20))
-			eventfd_take(r->call);
-		ring_call_off(r);
-		while (nic_rx(&b->nic, &f)) {
-			b->warm = true;
-			nic_rx_done(&b->nic);
-		}
-		ring_publish(r);
-	}
-	if (b->lane != LANE_INTREE)
-		NEED(!ctl_get(b->port, &b->last));
-	return CHECK(b->warm);
 }
 
 struct goal {
@@ -336,8 +311,6 @@ bool flow_run(struct bench *b, unsigned int to_guest, unsigned int to_wire)
 		.to_wire = b->to_wire.next + to_wire,
 	};
 
-	if (to_guest && !b->warm && !bench_warm(b))
-		return false;
 	while (b->at_guest.next != g.to_guest ||
 	       b->at_wire.next != g.to_wire) {
 		g.moved = false;

@@ -44,7 +44,6 @@ struct bench {
 	enum nic_layout tx_layout;
 	bool tx_indirect;
 	unsigned int window;
-	bool warm;		/* frames reach the guest */
 	struct ctl_port last;	/* the counters bench_quiet() saw last */
 	bool tolerant;		/* what the port counted is not flow_run()'s */
 };
@@ -69,19 +68,10 @@ void bench_close(struct bench *b);
 /* bench_abandon - close without a word to the device, as a killed VMM does */
 void bench_abandon(struct bench *b);
 
-/*
- * bench_warm - send until the first frame arrives. A queue pair takes frames from
- * when its worker has seen that the guest posted buffers; until then they are
- * dropped and counted. flow_run() does this itself after bench_open() and
- * bench_cold().
- */
-bool bench_warm(struct bench *b);
-void bench_cold(struct bench *b);
-
 /* bench_hello - send one frame to the guest that is of no stream */
 void bench_hello(struct bench *b);
 
-/* bench_resync - the streams go on with the next frame that is sent */
+/* bench_resync - streams and counters go on from here, whatever has happened */
 void bench_resync(struct bench *b);
 
 /* bench_len - frames of @len bytes from now on, in both directions */
