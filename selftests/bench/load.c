@@ -366,9 +366,11 @@ static void measure(struct run *r, struct result *res)
 
 	for (i = 0; i < r->l->rounds; i++) {
 		idle = meter_idle();
+		meter_profile(true);
 		since = tsc();
 		one_round(r);
 		res->cost[i] = tsc() - since;
+		meter_profile(false);
 		idle = meter_idle() - idle;
 		guest[i] = sections_take(&r->fill, alike) +
 			   sections_take(&r->empty, alike);
@@ -407,9 +409,7 @@ void load_run(struct path *p, const struct load *l, struct result *res)
 	take_calls(p);
 	kicks = sum_kicks(p);
 	meter_read(&before);
-	meter_profile(true);
 	measure(&r, res);
-	meter_profile(false);
 	meter_read(&after);
 	kicks = sum_kicks(p) - kicks;
 	calls = take_calls(p);
