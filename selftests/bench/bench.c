@@ -12,12 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
 
 #define CASES_MAX 128
+#define FILES_MAX 4096
 
 static struct bench_case cases[CASES_MAX];
 static FILE *out;
@@ -152,6 +154,8 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
+	/* A guest has eight descriptors and the VMM's side two more. */
+	NEED(!setrlimit(RLIMIT_NOFILE, &(struct rlimit){ FILES_MAX, FILES_MAX }));
 	n = cases_build(cases, CASES_MAX, quick, pattern);
 	for (i = 0; i < n && rounds; i++)
 		cases[i].load.rounds = rounds > LOAD_SAMPLES_MAX ?
