@@ -29,7 +29,7 @@ static struct vxdp_queue *pick_queue(const struct vxdp_port *port, u32 from)
 	/* The flow's own, or the next that runs: only then flows change queues. */
 	for (i = 0; set && i < set->nr; i++) {
 		q = set->queue[(from + i) % set->nr];
-		if (READ_ONCE(q->rx_live))
+		if (q && READ_ONCE(q->rx_live))
 			return q;
 	}
 	return NULL;

@@ -404,17 +404,6 @@ void vxdp_port_del_queue(struct vxdp_port *port, struct vxdp_queue *q)
 	mutex_unlock(&port->lock);
 }
 
-static int find_rx(const struct vxdp_rx_set *set, const struct vxdp_queue *q)
-{
-	int i;
-
-	for (i = 0; set && i < set->nr; i++) {
-		if (set->queue[i] == q)
-			return i;
-	}
-	return -1;
-}
-
 static struct vxdp_rx_set *alloc_rx_set(u32 nr)
 {
 	struct vxdp_rx_set *set;
@@ -423,6 +412,49 @@ static struct vxdp_rx_set *alloc_rx_set(u32 nr)
 	if (set)
 		set->nr = nr;
 	return set;
+}
+
+/* Entries that are needed when @q is in the set, or out of it. */
+static u32 rx_set_size(const struct vxdp_rx_set *old, const struct vxdp_queue *q, bool in)
+{
+	u32 i, nr = in ? q->index + 1 : 0;
+
+	for (i = 0; old && i < old->nr; i++) {
+		if (old->queue[i] && old->queue[i] != q)
+			nr = max(nr, i + 1);
+	}
+	return nr;
+}
+
+static int change_rx_set(struct vxdp_port *port, struct vxdp_queue *q, bool in)
+{
+	struct vxdp_rx_set *old, *set = NULL;
+	u32 nr;
+
+	lockdep_assert_held(&port->lock);
+	old = rcu_dereference_protected(port->rx_set, lockdep_is_held(&port->lock));
+	nr = rx_set_size(old, q, in);
+	if (nr) {
+		set = alloc_rx_set(nr);
+		if (!set && in)
+			return -ENOMEM;
+	}
+	if (set) {
+		if (old)
+			memcpy(set->queue, old->queue, min(nr, old->nr) * sizeof(q));
+		if (q->index < nr)
+			set->queue[q->index] = in ? q : NULL;
+	}
+	replace_rx_set(port, set);
+	return 0;
+}
+
+static bool in_rx_set(struct vxdp_port *port, const struct vxdp_queue *q)
+{
+	const struct vxdp_rx_set *set;
+
+	set = rcu_dereference_protected(port->rx_set, lockdep_is_held(&port->lock));
+	return set && q->index < set->nr && set->queue[q->index] == q;
 }
 
 /**
@@ -434,26 +466,13 @@ static struct vxdp_rx_set *alloc_rx_set(u32 nr)
  */
 int vxdp_port_rx_enable(struct vxdp_port *port, struct vxdp_queue *q)
 {
-	struct vxdp_rx_set *old, *set;
 	int ret = 0;
-	u32 nr;
 
 	mutex_lock(&port->lock);
-	old = rcu_dereference_protected(port->rx_set, lockdep_is_held(&port->lock));
-	if (port->dead) {
+	if (port->dead)
 		ret = -ENODEV;
-	} else if (find_rx(old, q) < 0) {
-		nr = old ? old->nr : 0;
-		set = alloc_rx_set(nr + 1);
-		if (set) {
-			if (nr)
-				memcpy(set->queue, old->queue, nr * sizeof(q));
-			set->queue[nr] = q;
-			replace_rx_set(port, set);
-		} else {
-			ret = -ENOMEM;
-		}
-	}
+	else if (!in_rx_set(port, q))
+		ret = change_rx_set(port, q, true);
 	mutex_unlock(&port->lock);
 	return ret;
 }
@@ -469,21 +488,8 @@ int vxdp_port_rx_enable(struct vxdp_port *port, struct vxdp_queue *q)
  */
 void vxdp_port_rx_disable(struct vxdp_port *port, struct vxdp_queue *q)
 {
-	struct vxdp_rx_set *old, *set = NULL;
-	int at;
-
 	mutex_lock(&port->lock);
-	old = rcu_dereference_protected(port->rx_set, lockdep_is_held(&port->lock));
-	at = find_rx(old, q);
-	if (at >= 0) {
-		if (old->nr > 1)
-			set = alloc_rx_set(old->nr - 1);
-		if (set) {
-			memcpy(set->queue, old->queue, at * sizeof(q));
-			memcpy(set->queue + at, old->queue + at + 1,
-			       (old->nr - at - 1) * sizeof(q));
-		}
-		replace_rx_set(port, set);
-	}
+	if (in_rx_set(port, q))
+		change_rx_set(port, q, false);
 	mutex_unlock(&port->lock);
 }

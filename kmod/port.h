@@ -16,6 +16,9 @@ struct vxdp_queue;
 
 /**
  * struct vxdp_rx_set - the queue pairs of a port that may receive
+ * @nr: the highest index of them, and one
+ * @queue: by index, so that a flow keeps its queue pair while others come and go;
+ *	NULL where one does not receive
  *
  * Immutable; replaced as a whole and freed by RCU.
  */
