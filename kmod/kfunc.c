@@ -80,6 +80,8 @@ static int deliver(struct vxdp_port *port, struct vxdp_queue *q,
 	}
 	if (len > VHOST_XDP_FRAME_MAX)
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_OVERSIZE, -EMSGSIZE);
+	if (vxdp_fast_put(q, xdp, len, strip, local))
+		return 0;
 	if (is_full(port, q))
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
 	frame = vxdp_frame_alloc(len, GFP_ATOMIC);

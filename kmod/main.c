@@ -6,6 +6,7 @@
 #include <linux/rcupdate.h>
 #include <linux/vhost_xdp.h>
 #include <net/net_namespace.h>
+#include "fast.h"
 #include "kfunc.h"
 #include "netlink.h"
 #include "port.h"
@@ -19,6 +20,7 @@ static int __init vxdp_init(void)
 {
 	int ret;
 
+	vxdp_fast_init();
 	ret = vxdp_uplink_init();
 	if (ret)
 		return ret;
@@ -49,6 +51,7 @@ static void __exit vxdp_exit(void)
 	vxdp_netlink_exit();
 	unregister_pernet_subsys(&pernet_ops);
 	vxdp_uplink_exit();
+	vxdp_fast_exit();
 	rcu_barrier();
 }
 

@@ -16,14 +16,14 @@
 
 static void lock_rings(struct vxdp_queue *q)
 {
-	mutex_lock(&q->ring[VXDP_RING_RX].lock);
-	mutex_lock_nested(&q->ring[VXDP_RING_TX].lock, SINGLE_DEPTH_NESTING);
+	vxdp_ring_lock(&q->ring[VXDP_RING_RX]);
+	vxdp_ring_lock(&q->ring[VXDP_RING_TX]);
 }
 
 static void unlock_rings(struct vxdp_queue *q)
 {
-	mutex_unlock(&q->ring[VXDP_RING_TX].lock);
-	mutex_unlock(&q->ring[VXDP_RING_RX].lock);
+	vxdp_ring_unlock(&q->ring[VXDP_RING_TX]);
+	vxdp_ring_unlock(&q->ring[VXDP_RING_RX]);
 }
 
 /**
@@ -46,6 +46,7 @@ struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port)
 	INIT_LIST_HEAD(&q->rx_held);
 	INIT_LIST_HEAD(&q->host_frames);
 	vxdp_backlog_init(&q->backlog);
+	vxdp_fast_setup(q);
 	vxdp_ring_init(&q->ring[VXDP_RING_RX], q, VXDP_WORK_RX);
 	vxdp_ring_init(&q->ring[VXDP_RING_TX], q, VXDP_WORK_TX);
 	q->hdr_len = sizeof(struct virtio_net_hdr);
@@ -83,11 +84,16 @@ static int alloc_scratch(struct vxdp_queue *q)
 	ret = xdp_reg_mem_model(&q->mem_info, MEM_TYPE_PAGE_POOL, pool);
 	if (ret)
 		goto destroy_pool;
+	ret = vxdp_pages_start(&q->fast.pages);
+	if (ret)
+		goto unreg_mem;
 	q->pool = pool;
 	q->rxq.mem = q->mem_info;
 	q->rxq.queue_index = q->index;
 	return 0;
 
+unreg_mem:
+	xdp_unreg_mem_model(&q->mem_info);
 destroy_pool:
 	page_pool_destroy(pool);
 free_scratch:
@@ -99,6 +105,7 @@ free_scratch:
 /* Pages that are still in a driver's ring go back to the pool, which outlives us. */
 static void free_scratch(struct vxdp_queue *q)
 {
+	vxdp_pages_stop(&q->fast.pages, q->mm);
 	if (q->pool) {
 		/* One reference is the memory model's, one is ours. */
 		xdp_unreg_mem_model(&q->mem_info);
@@ -113,7 +120,7 @@ static void free_scratch(struct vxdp_queue *q)
  * vxdp_queue_set_owner() - VHOST_SET_OWNER
  * @q: the queue pair; its lock held
  *
- * Return: 0, -EBUSY (it has one), -ENOMEM.
+ * Return: 0, -EBUSY (it has one), -ENOMEM, -ERESTARTNOINTR.
  */
 int vxdp_queue_set_owner(struct vxdp_queue *q)
 {
@@ -125,14 +132,15 @@ int vxdp_queue_set_owner(struct vxdp_queue *q)
 	ret = alloc_scratch(q);
 	if (ret)
 		return ret;
+	mmgrab(current->mm);
+	q->mm = current->mm;
 	ret = vxdp_worker_start(&q->worker);
 	if (ret) {
 		free_scratch(q);
-		return ret;
+		mmdrop(q->mm);
+		q->mm = NULL;
 	}
-	mmgrab(current->mm);
-	q->mm = current->mm;
-	return 0;
+	return ret;
 }
 
 /**
@@ -150,24 +158,26 @@ int vxdp_queue_check_owner(struct vxdp_queue *q)
 /*
  * Stop the receive ring. Who may still put frames in: programs that saw rx_live
  * true; the grace period waits for them, they run with softirqs off. The worker
- * finds no backend once we had the ring's lock. So the purge gets all.
+ * finds no backend once we had the ring's lock. So the purge gets all. A tasklet
+ * may still have the queue pair in its list, with nothing to publish.
  */
 static struct socket *stop_rx(struct vxdp_queue *q)
 {
 	struct vxdp_ring *ring = &q->ring[VXDP_RING_RX];
 	struct socket *old;
 
-	mutex_lock(&ring->lock);
+	vxdp_ring_lock(ring);
 	old = ring->backend;
 	WRITE_ONCE(q->rx_live, false);
 	vxdp_ring_set_backend(ring, NULL);
-	mutex_unlock(&ring->lock);
+	vxdp_ring_unlock(ring);
 
 	vxdp_port_rx_disable(q->port, q);
 	synchronize_net();
-	mutex_lock(&ring->lock);
+	vxdp_fast_drain(q);
+	vxdp_ring_lock(ring);
 	vxdp_rx_purge(q);
-	mutex_unlock(&ring->lock);
+	vxdp_ring_unlock(ring);
 	return old;
 }
 
@@ -176,10 +186,10 @@ static struct socket *stop_tx(struct vxdp_queue *q)
 	struct vxdp_ring *ring = &q->ring[VXDP_RING_TX];
 	struct socket *old;
 
-	mutex_lock(&ring->lock);
+	vxdp_ring_lock(ring);
 	old = ring->backend;
 	vxdp_ring_set_backend(ring, NULL);
-	mutex_unlock(&ring->lock);
+	vxdp_ring_unlock(ring);
 	return old;
 }
 
@@ -394,11 +404,11 @@ static int check_ring(struct vxdp_ring *ring)
 	const struct vxdp_vring *vr = &ring->vr;
 	int ret = 0;
 
-	mutex_lock(&ring->lock);
+	vxdp_ring_lock(ring);
 	if (!vxdp_ring_log_ok(ring, vr->log_base) ||
 	    !vxdp_vring_access_ok(vr, vr->desc, vr->avail, vr->used))
 		ret = -EFAULT;
-	mutex_unlock(&ring->lock);
+	vxdp_ring_unlock(ring);
 	return ret;
 }
 
@@ -413,7 +423,7 @@ static int start(struct vxdp_queue *q, struct vxdp_ring *ring, struct socket *so
 	if (ret)
 		return ret;
 
-	mutex_lock(&ring->lock);
+	vxdp_ring_lock(ring);
 	old = ring->backend;
 	ret = vxdp_ring_set_backend(ring, sock);
 	/* No frame is lost from here on, if there are buffers for it. */
@@ -422,7 +432,7 @@ static int start(struct vxdp_queue *q, struct vxdp_ring *ring, struct socket *so
 		if (ring->vr.error)
 			vxdp_ring_break(ring);
 	}
-	mutex_unlock(&ring->lock);
+	vxdp_ring_unlock(ring);
 
 	if (!ret)
 		put_socket(old);

@@ -12,6 +12,7 @@
 #include "core/net_hdr.h"
 #include "core/vring.h"
 #include "backlog.h"
+#include "fast.h"
 #include "poll.h"
 #include "port.h"
 
@@ -42,7 +43,9 @@ enum vxdp_ring_index {
 /**
  * struct vxdp_ring - a virtqueue and what the VMM has attached to it
  * @queue: what it is part of; immutable
- * @lock: protects all below. The worker holds it while it serves the ring
+ * @lock: protects all below. The worker holds it while it serves the ring. While
+ *	softirqs own a receive ring (fast.on) its @vr and @call are theirs;
+ *	vxdp_ring_lock() takes them back
  * @vr: the virtqueue itself
  * @backend: the VMM's socket; NULL while the ring does not run
  * @kick: eventfd, or NULL
@@ -117,6 +120,7 @@ struct vxdp_scratch {
  * @rx_live: the guest has posted buffers, frames may be put into @backlog: a guest
  *	that uses fewer queue pairs than it has leaves the others empty. Written
  *	under the receive ring's lock and by the dying worker, read by programs
+ * @fast: the receive ring in the hands of softirqs; own lock
  * @backlog: own lock
  * @rx_held: frames taken out of the backlog and not yet delivered; receive
  *	ring's lock
@@ -148,6 +152,7 @@ struct vxdp_queue {
 	struct vxdp_scratch *scratch;
 
 	bool rx_live;
+	struct vxdp_fast fast;
 	struct vxdp_backlog backlog;
 	struct list_head rx_held;
 
@@ -178,6 +183,8 @@ int vxdp_queue_set_backend(struct vxdp_queue *q, u32 index, int fd);
 
 /* ring.c: one virtqueue */
 void vxdp_ring_init(struct vxdp_ring *ring, struct vxdp_queue *q, enum vxdp_work work);
+void vxdp_ring_lock(struct vxdp_ring *ring);
+void vxdp_ring_unlock(struct vxdp_ring *ring);
 void vxdp_ring_reset(struct vxdp_ring *ring);
 long vxdp_ring_ioctl(struct vxdp_queue *q, unsigned int cmd, void __user *argp);
 bool vxdp_ring_log_ok(const struct vxdp_ring *ring, u64 base);

@@ -41,6 +41,40 @@ void vxdp_ring_init(struct vxdp_ring *ring, struct vxdp_queue *q, enum vxdp_work
 	set_defaults(ring);
 }
 
+static bool is_rx(const struct vxdp_ring *ring)
+{
+	return ring == &ring->queue->ring[VXDP_RING_RX];
+}
+
+/**
+ * vxdp_ring_lock() - take a ring, from softirqs too
+ * @ring: the ring
+ *
+ * Context: process. Of a queue pair's rings the receive ring comes first.
+ */
+void vxdp_ring_lock(struct vxdp_ring *ring)
+{
+	mutex_lock_nested(&ring->lock, is_rx(ring) ? 0 : SINGLE_DEPTH_NESTING);
+	if (is_rx(ring))
+		vxdp_fast_end(ring->queue);
+}
+
+/**
+ * vxdp_ring_unlock() - undo vxdp_ring_lock()
+ * @ring: the ring
+ *
+ * The worker gives a receive ring back to softirqs, once it has looked at what
+ * changed.
+ */
+void vxdp_ring_unlock(struct vxdp_ring *ring)
+{
+	bool runs = is_rx(ring) && ring->backend;
+
+	mutex_unlock(&ring->lock);
+	if (runs)
+		vxdp_worker_queue(&ring->queue->worker, VXDP_WORK_RX);
+}
+
 static void put_eventfd(struct eventfd_ctx **ctx)
 {
 	if (*ctx)
@@ -56,7 +90,7 @@ static void put_eventfd(struct eventfd_ctx **ctx)
  */
 void vxdp_ring_reset(struct vxdp_ring *ring)
 {
-	mutex_lock(&ring->lock);
+	vxdp_ring_lock(ring);
 	vxdp_poll_stop(&ring->kick_poll);
 	if (ring->kick)
 		fput(ring->kick);
@@ -64,7 +98,7 @@ void vxdp_ring_reset(struct vxdp_ring *ring)
 	put_eventfd(&ring->call);
 	put_eventfd(&ring->err);
 	set_defaults(ring);
-	mutex_unlock(&ring->lock);
+	vxdp_ring_unlock(ring);
 }
 
 /**
@@ -152,7 +186,7 @@ void vxdp_ring_break(struct vxdp_ring *ring)
 {
 	lockdep_assert_held(&ring->lock);
 	vxdp_count(ring->queue, ring->vr.error, 1);
-	if (ring == &ring->queue->ring[VXDP_RING_RX])
+	if (is_rx(ring))
 		WRITE_ONCE(ring->queue->rx_live, false);
 	if (ring->err)
 		eventfd_signal(ring->err);
@@ -319,7 +353,7 @@ long vxdp_ring_ioctl(struct vxdp_queue *q, unsigned int cmd, void __user *argp)
 		return -ENOBUFS;
 
 	ring = &q->ring[array_index_nospec(index, VXDP_RINGS)];
-	mutex_lock(&ring->lock);
+	vxdp_ring_lock(ring);
 	switch (cmd) {
 	case VHOST_SET_VRING_NUM:
 		ret = set_num(ring, argp);
@@ -351,6 +385,6 @@ long vxdp_ring_ioctl(struct vxdp_queue *q, unsigned int cmd, void __user *argp)
 	default:
 		ret = -ENOIOCTLCMD;
 	}
-	mutex_unlock(&ring->lock);
+	vxdp_ring_unlock(ring);
 	return ret;
 }

@@ -298,9 +298,10 @@ static bool in_budget(const struct rx *rx)
 	       rx->descs < VXDP_BUDGET_DESCS;
 }
 
-static void serve(struct rx *rx)
+/* Return: true where nothing waits any more, and the ring is whole. */
+static bool serve(struct rx *rx)
 {
-	bool again;
+	bool again, idle = false;
 
 	vxdp_vring_disable_kick(&rx->ring->vr);
 	do {
@@ -312,6 +313,9 @@ static void serve(struct rx *rx)
 		case WAIT:
 			again = refilled(rx);
 			break;
+		case NONE:
+			idle = true;
+			fallthrough;
 		default:
 			again = false;
 		}
@@ -321,6 +325,7 @@ static void serve(struct rx *rx)
 	publish(rx);
 	if (again)
 		vxdp_worker_queue(&rx->q->worker, VXDP_WORK_RX);
+	return idle && !rx->ring->vr.error;
 }
 
 /**
@@ -357,9 +362,10 @@ void vxdp_rx_run(struct vxdp_queue *q)
 	struct rx rx = { .q = q, .ring = ring };
 
 	mutex_lock(&ring->lock);
+	vxdp_fast_end(q);
 	if (vxdp_ring_runs(ring)) {
-		if (vxdp_rx_look(q))
-			serve(&rx);
+		if (vxdp_rx_look(q) && serve(&rx))
+			vxdp_fast_begin(q);
 		if (ring->vr.error)
 			vxdp_ring_break(ring);
 	}

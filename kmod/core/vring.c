@@ -393,9 +393,8 @@ int vxdp_vring_add_used(struct vxdp_vring *vr, const struct vxdp_used *elem, u16
 	    (n > run && put_used_run(vr, elem + run, n - run)))
 		return -EINVAL;
 
-	/* Past the driver's event once around: it cannot tell old from new. */
-	if ((u16)(vr->last_used - vr->signalled_used) < (u16)(vr->last_used - old))
-		vr->signalled_valid = false;
+	vr->last_used = old;
+	vxdp_vring_advance_used(vr, n);
 
 	/* (C) */
 	smp_wmb();
@@ -403,39 +402,52 @@ int vxdp_vring_add_used(struct vxdp_vring *vr, const struct vxdp_used *elem, u16
 }
 
 /**
+ * vxdp_vring_wants_signal() - does the driver want to hear of what was used?
+ * @vr: the ring, its used index written, and a full barrier since
+ * @flags: flags of the driver area
+ * @event: used_event of the driver area; anything without VIRTIO_RING_F_EVENT_IDX
+ *
+ * virtio 1.2, 2.7.7; VIRTIO_F_NOTIFY_ON_EMPTY of legacy drivers first.
+ *
+ * Return: true where the call eventfd is to be signalled.
+ */
+bool vxdp_vring_wants_signal(struct vxdp_vring *vr, u16 flags, u16 event)
+{
+	u16 old = vr->signalled_used;
+	bool valid = vr->signalled_valid;
+
+	if (vxdp_vring_has(vr, VIRTIO_F_NOTIFY_ON_EMPTY) &&
+	    vr->avail_idx == vr->last_avail)
+		return true;
+	if (!vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX))
+		return !(flags & VRING_AVAIL_F_NO_INTERRUPT);
+
+	vr->signalled_used = vr->last_used;
+	vr->signalled_valid = true;
+	return !valid || vring_need_event(event, vr->last_used, old);
+}
+
+/**
  * vxdp_vring_need_signal() - does the driver want to hear of what was used?
  * @vr: the ring, after vxdp_vring_add_used()
  *
- * Where the driver's wish cannot be read, it is told: too much is safe.
- * virtio 1.2, 2.7.7; VIRTIO_F_NOTIFY_ON_EMPTY of legacy drivers first.
+ * As vxdp_vring_wants_signal(), which see. Where the driver's wish cannot be read,
+ * it is told: too much is safe.
  *
  * Return: true where the call eventfd is to be signalled.
  */
 bool vxdp_vring_need_signal(struct vxdp_vring *vr)
 {
-	u16 old, event, flags;
-	bool valid;
+	u16 event = 0, flags = 0;
+	bool unknown;
 
 	/* (E) */
 	smp_mb();
-
-	if (vxdp_vring_has(vr, VIRTIO_F_NOTIFY_ON_EMPTY) &&
-	    vr->avail_idx == vr->last_avail)
-		return true;
-
-	if (!vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX)) {
-		if (vxdp_get_u16(&flags, vr->avail))
-			return true;
-		return !(flags & VRING_AVAIL_F_NO_INTERRUPT);
-	}
-
-	old = vr->signalled_used;
-	valid = vr->signalled_valid;
-	vr->signalled_used = vr->last_used;
-	vr->signalled_valid = true;
-	if (!valid || vxdp_get_u16(&event, used_event(vr)))
-		return true;
-	return vring_need_event(event, vr->last_used, old);
+	if (vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX))
+		unknown = vxdp_get_u16(&event, used_event(vr));
+	else
+		unknown = vxdp_get_u16(&flags, vr->avail);
+	return vxdp_vring_wants_signal(vr, flags, event) || unknown;
 }
 
 static int tell_driver(struct vxdp_vring *vr)

@@ -4,7 +4,7 @@
  *
  * Nothing here locks: a ring belongs to whoever holds the lock of the object it
  * is embedded in. All functions that touch the ring run in process context in the
- * VMM's address space.
+ * VMM's address space; those that do not (advance_used, wants_signal) in any.
  */
 #ifndef VXDP_VRING_H
 #define VXDP_VRING_H
@@ -102,6 +102,15 @@ static inline bool vxdp_vring_has(const struct vxdp_vring *vr, int bit)
 	return vr->features & (1ULL << bit);
 }
 
+/* @n chains were written to the used ring. */
+static inline void vxdp_vring_advance_used(struct vxdp_vring *vr, u16 n)
+{
+	vr->last_used += n;
+	/* Past the driver's event once around: it cannot tell old from new. */
+	if ((u16)(vr->last_used - vr->signalled_used) < n)
+		vr->signalled_valid = false;
+}
+
 u64 vxdp_vring_desc_size(u32 num);
 u64 vxdp_vring_avail_size(const struct vxdp_vring *vr, u32 num);
 u64 vxdp_vring_used_size(const struct vxdp_vring *vr, u32 num);
@@ -113,6 +122,7 @@ bool vxdp_vring_empty(struct vxdp_vring *vr);
 int vxdp_vring_log_chain(struct vxdp_vring *vr, const struct vxdp_chain *chain, u64 len);
 int vxdp_vring_add_used(struct vxdp_vring *vr, const struct vxdp_used *elem, u16 n);
 bool vxdp_vring_need_signal(struct vxdp_vring *vr);
+bool vxdp_vring_wants_signal(struct vxdp_vring *vr, u16 flags, u16 event);
 bool vxdp_vring_enable_kick(struct vxdp_vring *vr);
 void vxdp_vring_disable_kick(struct vxdp_vring *vr);
 

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * pages.h - pages of the VMM as the kernel addresses them, for as long as they are
+ * the VMM's.
+ */
+#ifndef VXDP_PAGES_H
+#define VXDP_PAGES_H
+
+#include <linux/mmu_notifier.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+/* Pages that are remembered: sets of two, 16 KiB in all. */
+#define VXDP_PAGES_SETS	512
+#define VXDP_PAGES_WAYS	2
+
+struct vxdp_page {
+	u64 number;		/* user address / PAGE_SIZE; 0: none, nor is that page */
+	void *at;
+};
+
+/**
+ * struct vxdp_area - a range of user memory, in one piece for the kernel
+ * @uaddr: where it is for the VMM
+ * @len: bytes
+ * @at: where it is for us
+ * @map: what vunmap() wants; NULL where it is on one page
+ */
+struct vxdp_area {
+	u64 uaddr;
+	u64 len;
+	void *at;
+	void *map;
+};
+
+enum vxdp_area_index {
+	VXDP_AREA_DESC,
+	VXDP_AREA_AVAIL,
+	VXDP_AREA_USED,
+	VXDP_AREAS,
+};
+
+/**
+ * struct vxdp_pages - what is known of a VMM's pages
+ * @notifier: tells before a page goes, and when it has gone
+ * @lost: called under @lock when an area is about to go, which is still there then
+ * @lock: protects what follows; softirqs off. Whoever uses an address from here
+ *	holds it, and the notifier takes it before the page goes: that is all the
+ *	pinning there is
+ * @going: how many ranges are just going
+ * @going_start: where they begin, all of them taken together
+ * @going_end: where they end
+ * @gone: counts the ranges that have gone
+ * @areas_ok: the areas are mapped and true
+ * @area: the areas; @map is the worker's to undo
+ * @page: the pages, by number % VXDP_PAGES_SETS
+ */
+struct vxdp_pages {
+	struct mmu_notifier notifier;
+	void (*lost)(struct vxdp_pages *p);
+	spinlock_t lock;
+	u32 going;
+	unsigned long going_start;
+	unsigned long going_end;
+	u64 gone;
+	bool areas_ok;
+	struct vxdp_area area[VXDP_AREAS];
+	struct vxdp_page (*page)[VXDP_PAGES_WAYS];
+};
+
+/*
+ * Context: @p->lock. @uaddr is not in the first page.
+ * Return: the kernel's address of a user address, or NULL.
+ */
+static inline void *vxdp_pages_find(const struct vxdp_pages *p, u64 uaddr)
+{
+	u64 number = uaddr >> PAGE_SHIFT;
+	const struct vxdp_page *set = p->page[number % VXDP_PAGES_SETS];
+
+	if (likely(set[0].number == number))
+		return set[0].at + offset_in_page(uaddr);
+	if (set[1].number == number)
+		return set[1].at + offset_in_page(uaddr);
+	return NULL;
+}
+
+void vxdp_pages_init(struct vxdp_pages *p, void (*lost)(struct vxdp_pages *p));
+int vxdp_pages_start(struct vxdp_pages *p);
+void vxdp_pages_stop(struct vxdp_pages *p, struct mm_struct *mm);
+bool vxdp_pages_fetch(struct vxdp_pages *p, u64 uaddr, u64 len);
+void vxdp_pages_forget(struct vxdp_pages *p);
+bool vxdp_pages_map(struct vxdp_pages *p, const struct vxdp_area want[VXDP_AREAS]);
+void vxdp_pages_unmap(struct vxdp_pages *p);
+
+#endif /* VXDP_PAGES_H */
