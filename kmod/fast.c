@@ -20,9 +20,18 @@
  */
 #include <linux/eventfd.h>
 #include <linux/interrupt.h>
+#include <linux/moduleparam.h>
 #include <linux/unaligned.h>
 #include <linux/wait_bit.h>
 #include "queue.h"
+
+/*
+ * For owners that come after the change. Off until a nested guest has run on it for
+ * longer than it has: see docs/design.md.
+ */
+static bool fast_rx;
+module_param(fast_rx, bool, 0644);
+MODULE_PARM_DESC(fast_rx, "frames go to the guest's buffers where the program runs (default: N)");
 
 /* Chains that wait for the tasklet at most: this part of the ring. */
 #define PENDING_SHARE	4
@@ -547,6 +556,18 @@ static bool is_queued(struct vxdp_queue *q)
 void vxdp_fast_drain(struct vxdp_queue *q)
 {
 	wait_var_event(&q->fast.queued, !is_queued(q));
+}
+
+/**
+ * vxdp_fast_start() - a queue pair has got an owner: make the lane possible
+ * @q: the queue pair
+ *
+ * Context: process, the owner.
+ * Return: 0, -ENOMEM, or -ERESTARTNOINTR where a signal came.
+ */
+int vxdp_fast_start(struct vxdp_queue *q)
+{
+	return READ_ONCE(fast_rx) ? vxdp_pages_start(&q->fast.pages) : 0;
 }
 
 /**

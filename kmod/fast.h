@@ -34,6 +34,7 @@ struct vxdp_fast {
 };
 
 void vxdp_fast_setup(struct vxdp_queue *q);
+int vxdp_fast_start(struct vxdp_queue *q);
 bool vxdp_fast_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
 		   bool strip, bool local);
 void vxdp_fast_begin(struct vxdp_queue *q);

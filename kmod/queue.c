@@ -84,7 +84,7 @@ static int alloc_scratch(struct vxdp_queue *q)
 	ret = xdp_reg_mem_model(&q->mem_info, MEM_TYPE_PAGE_POOL, pool);
 	if (ret)
 		goto destroy_pool;
-	ret = vxdp_pages_start(&q->fast.pages);
+	ret = vxdp_fast_start(q);
 	if (ret)
 		goto unreg_mem;
 	q->pool = pool;
