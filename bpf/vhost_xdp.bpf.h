@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vhost_xdp.bpf.h - what the ingress and the egress program share: the maps, the
- * module's kfunc, and the copying of a frame to all ports of a VLAN.
+ * vhost_xdp.bpf.h - what the ingress and the egress program share: the maps, what
+ * is remembered of them, and the module's kfunc.
  *
- * Both objects define every map; pinning by name makes them the same maps.
+ * Both objects define every map; pinning by name makes them the same maps, but for
+ * the memos: each object has its own.
  */
 #ifndef VHOST_XDP_BPF_H
 #define VHOST_XDP_BPF_H
@@ -59,6 +60,52 @@ struct {
 	__type(value, struct vxdp_counters);
 } vxdp_counters SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__type(value, __u64);
+} vxdp_epoch SEC(".maps");
+
+/*
+ * What was found last in vxdp_fdb and vxdp_ports, by a hash of the key: a tenth of
+ * the cost of a hash map's lookup. A CPU runs one of our programs at a time, with
+ * softirqs off, and nobody else sees its entries.
+ */
+#define MEMO_BITS	8
+
+struct fdb_memo {
+	__u64 address;		/* MAC and VLAN, see address_of() */
+	__u32 ifindex;
+	__u32 stamp;		/* see now_stamp() */
+	__u32 port;		/* 0: nothing is remembered here */
+	__u32 pad;
+};
+
+struct port_memo {
+	__u32 id;		/* 0: nothing is remembered here */
+	__u32 stamp;
+	__u32 ifindex;
+	__u16 vlan;
+	__u16 flags;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << MEMO_BITS);
+	__type(key, __u32);
+	__type(value, struct fdb_memo);
+} vxdp_fdb_memo SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << MEMO_BITS);
+	__type(key, __u32);
+	__type(value, struct port_memo);
+} vxdp_port_memo SEC(".maps");
+
 extern int bpf_vhost_xdp_deliver(struct xdp_md *ctx, __u32 port,
 				 __u64 flags) __ksym;
 
@@ -75,6 +122,101 @@ extern int bpf_vhost_xdp_deliver(struct xdp_md *ctx, __u32 port,
 		if (count_val)						       \
 			count_val->field++;				       \
 	} while (0)
+
+/*
+ * What is remembered with another stamp is forgotten. It moves on with the epoch,
+ * and by itself every 32 jiffies, for changes by hand. As both only grow, their
+ * sum is the same only if both are. Taken before what is remembered is looked up:
+ * so a change in between makes it forgotten, and not remembered.
+ */
+static __always_inline __u32 now_stamp(void)
+{
+	const __u32 zero = 0;
+	__u64 *epoch = bpf_map_lookup_elem(&vxdp_epoch, &zero);
+
+	return (epoch ? *(volatile __u64 *)epoch : 0) + (bpf_jiffies64() >> 5);
+}
+
+/* The MAC address in the upper 48 bits, the VLAN below. Two bytes more are read. */
+static __always_inline __u64 address_of(const __u8 *mac, __u16 vlan)
+{
+	return *(const __u64 *)mac << 16 | vlan;
+}
+
+static __always_inline __u32 memo_index(__u64 key)
+{
+	return key * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS);
+}
+
+static __noinline __u32 fdb_look(__u32 ifindex, __u64 address)
+{
+	struct vxdp_fdb_key key = { .ifindex = ifindex, .vlan = (__u16)address };
+	struct vxdp_fdb_entry *entry;
+
+	address >>= 16;
+	__builtin_memcpy(key.mac, &address, ETH_ALEN);
+	entry = bpf_map_lookup_elem(&vxdp_fdb, &key);
+	return entry ? entry->port : 0;
+}
+
+/*
+ * Finds the port that has an address. @mac points into the Ethernet header, of
+ * which the caller knows that it is there.
+ * Return: its number, or 0.
+ */
+static __always_inline __u32 fdb_find(__u32 ifindex, __u16 vlan, const __u8 *mac)
+{
+	__u64 address = address_of(mac, vlan);
+	__u32 stamp = now_stamp(), index = memo_index(address);
+	struct fdb_memo *memo;
+	__u32 port;
+
+	memo = bpf_map_lookup_elem(&vxdp_fdb_memo, &index);
+	if (memo && memo->address == address && memo->ifindex == ifindex &&
+	    memo->stamp == stamp)
+		return memo->port;
+	port = fdb_look(ifindex, address);
+	/* Not what nobody has: strangers' addresses would push out the ports'. */
+	if (memo && port)
+		*memo = (struct fdb_memo){ address, ifindex, stamp, port, 0 };
+	return port;
+}
+
+static __noinline int port_look(__u32 id, struct port_memo *memo)
+{
+	__u32 stamp = now_stamp();
+	struct vxdp_port *port;
+
+	if (!memo)
+		return -1;
+	port = bpf_map_lookup_elem(&vxdp_ports, &id);
+	if (!port)
+		return -1;
+	memo->id = id;
+	memo->stamp = stamp;
+	memo->ifindex = port->ifindex;
+	memo->vlan = port->vlan;
+	memo->flags = port->flags;
+	return 0;
+}
+
+/*
+ * Finds a port's policy.
+ * Return: what is remembered of it, true until this run of the program ends; NULL
+ * where there is no such port.
+ */
+static __always_inline const struct port_memo *port_find(__u32 id)
+{
+	__u32 index = id & ((1 << MEMO_BITS) - 1);
+	struct port_memo *memo;
+
+	memo = bpf_map_lookup_elem(&vxdp_port_memo, &index);
+	if (!memo || !id)
+		return NULL;
+	if (memo->id == id && memo->stamp == now_stamp())
+		return memo;
+	return port_look(id, memo) ? NULL : memo;
+}
 
 /* Broadcast and multicast: the group bit of the first byte on the wire. */
 static __always_inline bool is_group(const __u8 *mac)

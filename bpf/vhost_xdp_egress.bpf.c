@@ -19,28 +19,14 @@ char _license[] SEC("license") = "GPL";
 struct frame {
 	struct xdp_md *ctx;
 	const struct ethhdr *eth;
-	const struct vxdp_port *port;
+	const struct port_memo *port;
 	__u32 id;			/* of the sender */
 	bool to_host;			/* VHOST_XDP_META_TO_HOST */
 };
 
-static __always_inline struct vxdp_fdb_entry *
-fdb_find(const struct vxdp_port *port, const __u8 *mac)
+static __always_inline __u32 find_address(const struct frame *f, const __u8 *mac)
 {
-	struct vxdp_fdb_key key = {
-		.ifindex = port->ifindex,
-		.vlan = port->vlan,
-	};
-
-	__builtin_memcpy(key.mac, mac, ETH_ALEN);
-	return bpf_map_lookup_elem(&vxdp_fdb, &key);
-}
-
-static __always_inline bool owns_source(const struct frame *f)
-{
-	struct vxdp_fdb_entry *from = fdb_find(f->port, f->eth->h_source);
-
-	return from && from->port == f->id;
+	return fdb_find(f->port->ifindex, f->port->vlan, mac);
 }
 
 /* Copies to every other port of the VLAN and to the exception path. */
@@ -107,14 +93,14 @@ static __always_inline int to_port(const struct frame *f, __u32 id)
 
 static __always_inline int forward(const struct frame *f)
 {
-	struct vxdp_fdb_entry *to;
+	__u32 to;
 
 	if (is_group(f->eth->h_dest)) {
 		flood(f);
 	} else {
-		to = fdb_find(f->port, f->eth->h_dest);
+		to = find_address(f, f->eth->h_dest);
 		if (to)
-			return to_port(f, to->port);
+			return to_port(f, to);
 		if (f->to_host)
 			return pass_to_host(f);
 	}
@@ -134,7 +120,7 @@ int vhost_xdp_egress(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	f.id = meta->port;
 	f.to_host = meta->flags & VHOST_XDP_META_TO_HOST;
-	f.port = bpf_map_lookup_elem(&vxdp_ports, &f.id);
+	f.port = port_find(f.id);
 	if (!f.port)
 		return XDP_ABORTED;
 
@@ -144,7 +130,7 @@ int vhost_xdp_egress(struct xdp_md *ctx)
 		vxdp_count(f.id, egress_spoof_vlan);
 		return XDP_DROP;
 	}
-	if (checked && !owns_source(&f)) {
+	if (checked && find_address(&f, f.eth->h_source) != f.id) {
 		vxdp_count(f.id, egress_spoof_mac);
 		return XDP_DROP;
 	}

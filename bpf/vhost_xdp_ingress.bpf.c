@@ -55,28 +55,25 @@ static __always_inline void flood(struct xdp_md *ctx, __u32 ifindex,
 SEC("xdp.frags")
 int vhost_xdp_ingress(struct xdp_md *ctx)
 {
-	struct vxdp_fdb_key key = { .ifindex = ctx->ingress_ifindex };
 	void *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
-	struct vxdp_fdb_entry *to;
+	__u32 ifindex = ctx->ingress_ifindex, port;
 	__u64 flags;
+	__u16 vlan;
 
-	if ((void *)(eth + 1) > end || frame_vlan(eth, end, &key.vlan))
+	if ((void *)(eth + 1) > end || frame_vlan(eth, end, &vlan))
 		return XDP_PASS;
-	flags = key.vlan ? VHOST_XDP_DELIVER_STRIP_VLAN : 0;
+	flags = vlan ? VHOST_XDP_DELIVER_STRIP_VLAN : 0;
 
 	if (is_group(eth->h_dest)) {
-		flood(ctx, key.ifindex, key.vlan, flags);
+		flood(ctx, ifindex, vlan, flags);
 		return XDP_PASS;
 	}
 
-	__builtin_memcpy(key.mac, eth->h_dest, ETH_ALEN);
-	to = bpf_map_lookup_elem(&vxdp_fdb, &key);
-	if (!to)
+	port = fdb_find(ifindex, vlan, eth->h_dest);
+	if (!port)
 		return XDP_PASS;
-	if (bpf_vhost_xdp_deliver(ctx, to->port, flags))
-		vxdp_count(to->port, ingress_refused);
-	else
-		vxdp_count(to->port, ingress_unicast);
+	if (bpf_vhost_xdp_deliver(ctx, port, flags))
+		vxdp_count(port, ingress_refused);
 	return XDP_DROP;
 }

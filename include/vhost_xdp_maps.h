@@ -52,9 +52,20 @@ struct vxdp_port {
 /* Half made or half taken down; the next run of the loader removes the rest. */
 #define VXDP_PORT_UNFINISHED	(1U << 2)
 
-/* Map "vxdp_counters", per-CPU hash by VHOST_XDP_A_ID: what the programs did. */
+/*
+ * Map "vxdp_epoch", array of one __u64: whoever changes vxdp_fdb or vxdp_ports adds
+ * one to it afterwards. Each CPU remembers what its programs looked up there, for
+ * as long as this stays the same; after a change without it (by hand), for some
+ * tenths of a second.
+ */
+
+/*
+ * Map "vxdp_counters", per-CPU hash by VHOST_XDP_A_ID: what the programs did and
+ * the module cannot know. Frames delivered to the port by its address are not
+ * among them: counting one here takes as long as delivering it, and the module
+ * counts it (rx_xdp_packets).
+ */
 struct vxdp_counters {
-	__u64 ingress_unicast;	/* delivered to the port by its address */
 	__u64 ingress_flood;	/* delivered as broadcast or multicast */
 	__u64 ingress_refused;	/* the port did not take it; see its own counters */
 	__u64 egress_uplink;	/* sent to the uplink */

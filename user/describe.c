@@ -121,7 +121,6 @@ json_t *describe_port_fully(const struct port *port, const struct maps *maps)
 }
 
 #define COUNTERS(X)							\
-	X(ingress_unicast, "delivered to the guest by its address")	\
 	X(ingress_flood, "broadcast and multicast delivered to it")	\
 	X(ingress_refused, "not taken by the port; see its drops")	\
 	X(egress_uplink, "sent to the uplink")				\
@@ -138,13 +137,25 @@ static json_t *describe_counter(const char *name, uint64_t value,
 			 (json_int_t)value, "meaning", meaning);
 }
 
-static json_t *describe_programs(uint32_t id, const struct maps *maps)
+/* By its address came what came, but for what came as broadcast or multicast. */
+static uint64_t ingress_unicast(const struct port *port,
+				const struct vxdp_counters *sum)
+{
+	uint64_t all = port->stats[VHOST_XDP_STAT_RX_XDP_PACKETS];
+
+	return all > sum->ingress_flood ? all - sum->ingress_flood : 0;
+}
+
+static json_t *describe_programs(const struct port *port, const struct maps *maps)
 {
 	json_t *all = json_array();
 	struct vxdp_counters sum;
 
-	if (!maps_counters_get(maps, id, &sum))
+	if (!maps_counters_get(maps, port->id, &sum))
 		return all;
+	json_array_append_new(all, describe_counter(
+		"ingress_unicast", ingress_unicast(port, &sum),
+		"delivered to the guest by its address"));
 #define DESCRIBE(field, doc)						\
 	json_array_append_new(all, describe_counter(#field, sum.field, doc));
 	COUNTERS(DESCRIBE)
@@ -164,7 +175,7 @@ json_t *describe_stats(const struct port *port, const struct maps *maps)
 				stat_meaning(i)));
 	return json_pack("{ss si so so}", "name", port->name, "id", port->id,
 			 "port", counters,
-			 "programs", describe_programs(port->id, maps));
+			 "programs", describe_programs(port, maps));
 }
 
 static const char *text_of(json_t *doc, const char *key)

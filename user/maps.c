@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
@@ -55,13 +56,14 @@ int maps_open(struct maps *m)
 	m->flood = open_one("vxdp_flood", &err);
 	m->ports = open_one("vxdp_ports", &err);
 	m->counters = open_one("vxdp_counters", &err);
+	m->epoch = open_one("vxdp_epoch", &err);
 	m->hidden = err == -EPERM || err == -EACCES;
 	return err;
 }
 
 void maps_close(struct maps *m)
 {
-	int *fds[] = { &m->fdb, &m->flood, &m->ports, &m->counters };
+	int *fds[] = { &m->fdb, &m->flood, &m->ports, &m->counters, &m->epoch };
 	size_t i;
 
 	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
@@ -76,9 +78,26 @@ void maps_unpin(void)
 	unlink(pin_path("vxdp_fdb"));
 	unlink(pin_path("vxdp_flood"));
 	unlink(pin_path("vxdp_counters"));
+	unlink(pin_path("vxdp_epoch"));
 	unlink(pin_path("vxdp_ports"));
 	rmdir(pin_dir());
 	rmdir(VXDP_PIN_DIR);
+}
+
+/*
+ * The programs are to look again. By an atomic add, for another run of the tool may
+ * be at it too. Where that is not possible they look again a little later.
+ */
+static void next_epoch(const struct maps *m)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	uint64_t *epoch = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
+			       m->epoch, 0);
+
+	if (epoch == MAP_FAILED)
+		return;
+	__atomic_fetch_add(epoch, 1, __ATOMIC_SEQ_CST);
+	munmap(epoch, page);
 }
 
 int maps_port_get(const struct maps *m, uint32_t id, struct vxdp_port *port)
@@ -89,7 +108,10 @@ int maps_port_get(const struct maps *m, uint32_t id, struct vxdp_port *port)
 int maps_port_put(const struct maps *m, uint32_t id,
 		  const struct vxdp_port *port)
 {
-	return bpf_map_update_elem(m->ports, &id, port, BPF_ANY) ? -errno : 0;
+	int err = bpf_map_update_elem(m->ports, &id, port, BPF_ANY) ? -errno : 0;
+
+	next_epoch(m);
+	return err;
 }
 
 bool maps_port_next(const struct maps *m, uint32_t *id, struct vxdp_port *port)
@@ -134,20 +156,24 @@ void maps_port_forget(const struct maps *m, uint32_t id)
 {
 	bpf_map_delete_elem(m->counters, &id);
 	bpf_map_delete_elem(m->ports, &id);
+	next_epoch(m);
 }
 
 int maps_fdb_add(const struct maps *m, const struct vxdp_fdb_key *key,
 		 uint32_t port)
 {
 	struct vxdp_fdb_entry entry = { .port = port };
+	int err = bpf_map_update_elem(m->fdb, key, &entry, BPF_NOEXIST) ?
+		  -errno : 0;
 
-	return bpf_map_update_elem(m->fdb, key, &entry, BPF_NOEXIST) ?
-	       -errno : 0;
+	next_epoch(m);
+	return err;
 }
 
 void maps_fdb_del(const struct maps *m, const struct vxdp_fdb_key *key)
 {
 	bpf_map_delete_elem(m->fdb, key);
+	next_epoch(m);
 }
 
 uint32_t maps_fdb_owner(const struct maps *m, const struct vxdp_fdb_key *key)

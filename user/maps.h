@@ -20,10 +20,12 @@ struct maps {
 	int flood;
 	int ports;
 	int counters;
+	int epoch;
 	bool hidden;		/* they may be there, but not for this user */
 };
 
-#define MAPS_NONE	{ .fdb = -1, .flood = -1, .ports = -1, .counters = -1 }
+#define MAPS_NONE	{ .fdb = -1, .flood = -1, .ports = -1, .counters = -1, \
+			  .epoch = -1 }
 
 /* Where this namespace's objects are pinned. */
 const char *pin_dir(void);

@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <net/if.h>
 #include <linux/if_tun.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -61,12 +63,24 @@ static void load_programs(void)
 	share_map("vxdp_flood");
 	share_map("vxdp_ports");
 	share_map("vxdp_counters");
+	share_map("vxdp_epoch");
 	NEED(!vhost_xdp_ingress__load(ingress));
 }
 
 static void put(struct bpf_map *map, const void *key, const void *value)
 {
 	NEED(!bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY));
+}
+
+/* As whoever changes what programs look up has to. */
+static void next_epoch(void)
+{
+	__u32 key = 0;
+	__u64 epoch;
+
+	NEED(!bpf_map_lookup_elem(bpf_map__fd(egress->maps.vxdp_epoch), &key, &epoch));
+	epoch++;
+	put(egress->maps.vxdp_epoch, &key, &epoch);
 }
 
 static void zero_counters(uint32_t id)
@@ -106,6 +120,7 @@ void port_policy(unsigned int port, uint16_t flags)
 
 	strcpy(entry.name, p->ctl.name);
 	put(egress->maps.vxdp_ports, &p->ctl.id, &entry);
+	next_epoch();
 }
 
 static void join_flood(const struct test_port *p)
@@ -118,14 +133,23 @@ static void join_flood(const struct test_port *p)
 	put(egress->maps.vxdp_flood, &key, &list);
 }
 
-static void fill_maps(unsigned int port)
+void address_move(unsigned int of, unsigned int to, bool tell)
 {
-	struct test_port *p = &ports[port];
-	struct vxdp_fdb_entry entry = { .port = p->ctl.id };
+	struct test_port *p = &ports[of];
+	struct vxdp_fdb_entry entry = { .port = ports[to].ctl.id };
 	struct vxdp_fdb_key key = { .ifindex = uplink, .vlan = p->vlan };
 
 	memcpy(key.mac, p->mac, sizeof(key.mac));
 	put(egress->maps.vxdp_fdb, &key, &entry);
+	if (tell)
+		next_epoch();
+}
+
+static void fill_maps(unsigned int port)
+{
+	struct test_port *p = &ports[port];
+
+	address_move(port, port, true);
 	port_policy(port, VXDP_PORT_SPOOF_CHECK);
 	join_flood(p);
 	zero_counters(p->ctl.id);
@@ -225,7 +249,6 @@ static void read_counts(struct counts *c)
 	for (i = 0; i < PORTS; i++) {
 		get_counters(ports[i].ctl.id, &c->port[i]);
 		zero_counters(ports[i].ctl.id);
-		c->unicast |= !!c->port[i].ingress_unicast << i;
 		c->flood |= !!c->port[i].ingress_flood << i;
 		c->refused |= !!c->port[i].ingress_refused << i;
 	}
@@ -310,6 +333,34 @@ bool guest_got(unsigned int port, const uint8_t *data, unsigned int len)
 	nic_rx_done(nic);
 	ring_publish(rx);
 	return ok;
+}
+
+uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ULL + t.tv_nsec / 1000000;
+}
+
+int guest_which(void)
+{
+	uint64_t end = now_ms() + 5000;
+	struct nic_frame f;
+	unsigned int i;
+
+	while (now_ms() < end) {
+		for (i = 0; i < PORT_IDLE; i++) {
+			if (!nic_rx(&ports[i].nic, &f))
+				continue;
+			nic_rx_done(&ports[i].nic);
+			ring_publish(&ports[i].nic.ring[NIC_RX]);
+			return i;
+		}
+		sched_yield();
+	}
+	ktap_diag("nobody got the frame");
+	return -1;
 }
 
 bool guests_empty(void)

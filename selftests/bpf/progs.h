@@ -47,7 +47,7 @@ extern struct test_port ports[PORTS];
 
 /* What the programs count, over all ports, since the last look. */
 struct counts {
-	unsigned int unicast, flood, refused;	/* bit a port: it counted one */
+	unsigned int flood, refused;	/* bit a port: it counted one */
 	struct vxdp_counters port[PORTS];
 };
 
@@ -83,7 +83,12 @@ void port_policy(unsigned int port, uint16_t flags);
  * is for the end: none has a frame left.
  */
 bool guest_got(unsigned int port, const uint8_t *data, unsigned int len);
+uint64_t now_ms(void);
 bool guests_empty(void);
+/* Who got the frame that somebody gets; -1, with a diagnostic, where nobody did. */
+int guest_which(void);
+/* The address of one port goes to another. @tell: not by hand, see vxdp_epoch. */
+void address_move(unsigned int of, unsigned int to, bool tell);
 
 void ingress_cases(void);
 void egress_cases(void);
