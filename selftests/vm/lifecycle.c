@@ -503,7 +503,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		if (argc > 1 && !strstr(tests[i].name, argv[1]))
 			continue;
-		ktap_case(90, "under load: %s", tests[i].name);
+		ktap_case(240, "under load: %s", tests[i].name);
 		ktap_ok(tests[i].fn());
 	}
 	return ktap_done();
