@@ -8,7 +8,7 @@
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
-#include <net/xdp.h>
+#include "compat.h"
 
 /**
  * struct vxdp_frame - a copied frame

@@ -12,6 +12,7 @@
 #include <linux/sched/vhost_task.h>
 #include <linux/skbuff.h>
 #include <linux/version.h>
+#include <net/xdp.h>
 
 /* 6.12 answered NULL before a stable update made it an error pointer. */
 static inline struct vhost_task *
@@ -39,5 +40,11 @@ static inline void vxdp_init_frags(struct skb_shared_info *sinfo)
 	sinfo->xdp_frags_truesize = 0;
 #endif
 }
+
+/* Until a stable update of 6.12 these did not take a frame that is const. */
+#define xdp_buff_has_frags(xdp)		xdp_buff_has_frags((struct xdp_buff *)(xdp))
+#define xdp_get_buff_len(xdp)		xdp_get_buff_len((struct xdp_buff *)(xdp))
+#define xdp_get_shared_info_from_buff(xdp) \
+	xdp_get_shared_info_from_buff((struct xdp_buff *)(xdp))
 
 #endif /* VXDP_COMPAT_H */
