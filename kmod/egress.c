@@ -8,7 +8,6 @@
  */
 #include <linux/etherdevice.h>
 #include <linux/filter.h>
-#include <net/page_pool/helpers.h>
 #include "egress.h"
 #include "sock.h"
 #include "uplink.h"
@@ -75,29 +74,10 @@ int vxdp_egress_copy_to_host(struct vxdp_egress *e)
 	return 0;
 }
 
-/**
- * vxdp_egress_free() - give a frame's pages back to the pool
- * @q: whose pool
- * @slot: the frame, still an xdp_buff
- */
-void vxdp_egress_free(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
-{
-	struct xdp_buff *xdp = &slot->xdp;
-	struct skb_shared_info *sinfo;
-	int i;
-
-	if (xdp_buff_has_frags(xdp)) {
-		sinfo = xdp_get_shared_info_from_buff(xdp);
-		for (i = 0; i < sinfo->nr_frags; i++)
-			page_pool_put_full_page(q->pool, skb_frag_page(&sinfo->frags[i]), false);
-	}
-	page_pool_put_full_page(q->pool, virt_to_head_page(xdp->data_hard_start), false);
-}
-
 static void drop(struct vxdp_queue *q, struct vxdp_tx_slot *slot, enum vhost_xdp_stat why)
 {
 	vxdp_count(q, why, 1);
-	vxdp_egress_free(q, slot);
+	vxdp_slot_free(slot);
 }
 
 static u32 meta_flags(const struct vxdp_queue *q, const struct vxdp_tx_slot *slot)
@@ -112,6 +92,7 @@ static u32 meta_flags(const struct vxdp_queue *q, const struct vxdp_tx_slot *slo
 	return flags;
 }
 
+/* Context: this CPU's @running is @e. */
 static u32 run_program(struct vxdp_egress *e, struct bpf_prog *prog)
 {
 	struct xdp_buff *xdp = &e->slot->xdp;
@@ -121,28 +102,24 @@ static u32 run_program(struct vxdp_egress *e, struct bpf_prog *prog)
 	meta->port = e->q->port->id;
 	meta->flags = meta_flags(e->q, e->slot);
 	xdp->data_meta = meta;
-	this_cpu_write(running, e);
 	/* Not bpf_prog_run_xdp(): XDP_TX has its own meaning here, bond or not. */
 	act = bpf_prog_run(prog, xdp);
-	this_cpu_write(running, NULL);
 	/* Ours, not for who receives the frame. */
 	xdp->data_meta = xdp->data;
 	return act;
 }
 
+/* A batch on its way through the program; on the stack. */
 struct batch {
-	struct vxdp_queue *q;
+	struct vxdp_egress e;
 	struct net_device *dev;
 	struct bpf_prog *prog;
-	u32 out;
+	struct vxdp_out out;
+	u32 local;
+	u64 local_bytes;
 	bool redirected;
+	bool host;
 };
-
-static void flush_out(struct batch *b)
-{
-	vxdp_uplink_send(b->q->port, b->dev, b->q->scratch->out, b->out);
-	b->out = 0;
-}
 
 /*
  * A driver's queues for frames and for skbs are not the same, so a TCP flow whose
@@ -151,22 +128,24 @@ static void flush_out(struct batch *b)
 static void to_uplink(struct batch *b, struct vxdp_tx_slot *slot)
 {
 	struct xdp_frame *frame = xdp_convert_buff_to_frame(&slot->xdp);
-	struct vxdp_queue *q = b->q;
+	struct vxdp_queue *q = b->e.q;
 
-	if (!frame) {
+	if (unlikely(!frame)) {
 		drop(q, slot, VHOST_XDP_STAT_TX_DROP_ABORTED);
 		return;
 	}
-	if (vxdp_slot_is_gso(slot)) {
-		flush_out(b);
+	if (likely(!(slot->flags & (VXDP_SLOT_GSO | VXDP_SLOT_CSUM)))) {
+		vxdp_uplink_add(&b->out, frame);
+	} else if (vxdp_slot_is_gso(slot)) {
+		vxdp_uplink_flush(&b->out);
 		vxdp_uplink_send_gso(q->port, b->dev, frame, &slot->hdr,
 				     vxdp_egress_shift(slot));
 		q->skbs_until = jiffies + SKBS_AFTER_GSO;
-	} else if (slot->csum && time_before(jiffies, q->skbs_until)) {
-		flush_out(b);
-		vxdp_uplink_send_skb(q->port, b->dev, frame);
+	} else if (time_before(jiffies, q->skbs_until)) {
+		vxdp_uplink_flush(&b->out);
+		vxdp_uplink_send_skb(&b->out, frame);
 	} else {
-		q->scratch->out[b->out++] = frame;
+		vxdp_uplink_add(&b->out, frame);
 	}
 }
 
@@ -176,20 +155,38 @@ static void redirect(struct batch *b, struct vxdp_tx_slot *slot)
 
 	/* A redirect target takes no metadata, so nobody would segment it. */
 	if (vxdp_slot_is_gso(slot) || xdp_do_redirect(b->dev, &slot->xdp, b->prog)) {
-		drop(b->q, slot, VHOST_XDP_STAT_TX_DROP_REDIRECT);
+		drop(b->e.q, slot, VHOST_XDP_STAT_TX_DROP_REDIRECT);
 		return;
 	}
 	b->redirected = true;
-	vxdp_stats_packet(b->q->port->stats, VHOST_XDP_STAT_TX_REDIRECT_PACKETS, len);
+	vxdp_stats_packet(b->e.q->port->stats, VHOST_XDP_STAT_TX_REDIRECT_PACKETS, len);
+}
+
+/* XDP_DROP: it is somebody else's now, or nobody's. */
+static void dropped(struct batch *b, struct vxdp_tx_slot *slot)
+{
+	if (!b->e.offered && !b->e.to_host) {
+		drop(b->e.q, slot, VHOST_XDP_STAT_TX_DROP_POLICY);
+		return;
+	}
+	if (b->e.delivered) {
+		b->local++;
+		b->local_bytes += slot->len;
+	}
+	vxdp_slot_free(slot);
 }
 
 static void decide(struct batch *b, struct vxdp_tx_slot *slot)
 {
-	struct vxdp_egress e = { .q = b->q, .slot = slot };
 	u32 act = XDP_TX;
 
-	if (b->prog)
-		act = run_program(&e, b->prog);
+	if (b->prog) {
+		b->e.slot = slot;
+		b->e.offered = false;
+		b->e.delivered = false;
+		b->e.to_host = false;
+		act = run_program(&b->e, b->prog);
+	}
 	switch (act) {
 	case XDP_TX:
 		to_uplink(b, slot);
@@ -198,27 +195,46 @@ static void decide(struct batch *b, struct vxdp_tx_slot *slot)
 		redirect(b, slot);
 		break;
 	case XDP_PASS:
-		slot->host = true;
+		slot->flags |= VXDP_SLOT_HOST;
+		b->host = true;
 		break;
 	case XDP_DROP:
-		if (!e.offered && !e.to_host) {
-			drop(b->q, slot, VHOST_XDP_STAT_TX_DROP_POLICY);
-			break;
-		}
-		if (e.delivered)
-			vxdp_stats_packet(b->q->port->stats,
-					  VHOST_XDP_STAT_TX_LOCAL_PACKETS, slot->len);
-		vxdp_egress_free(b->q, slot);
+		dropped(b, slot);
 		break;
 	default:
-		drop(b->q, slot, VHOST_XDP_STAT_TX_DROP_ABORTED);
+		drop(b->e.q, slot, VHOST_XDP_STAT_TX_DROP_ABORTED);
 	}
 }
 
-static void decide_all(struct vxdp_queue *q, u32 nr)
+static void decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 {
+	struct vxdp_queue *q = b->e.q;
+	u32 i;
+
+	q->rxq.dev = b->dev;
+	vxdp_uplink_begin(&b->out, q->port, b->dev, q->scratch->out);
+	this_cpu_write(running, &b->e);
+	for (i = 0; i < nr; i++) {
+		q->rxq.mem = slot[i].mem;
+		decide(b, &slot[i]);
+	}
+	this_cpu_write(running, NULL);
+	vxdp_uplink_flush(&b->out);
+	if (b->redirected)
+		xdp_do_flush();
+	if (b->local) {
+		vxdp_count(q, VHOST_XDP_STAT_TX_LOCAL_PACKETS, b->local);
+		vxdp_count(q, VHOST_XDP_STAT_TX_LOCAL_BYTES, b->local_bytes);
+	}
+	q->rxq.dev = NULL;
+}
+
+/* Return: true where the socket's turn comes. */
+static bool decide_all(struct vxdp_queue *q, u32 nr)
+{
+	struct vxdp_tx_slot *slot = q->scratch->slot;
 	struct bpf_net_context ctx_mem, *ctx;
-	struct batch b = { .q = q };
+	struct batch b = { .e.q = q };
 	u32 i;
 
 	local_bh_disable();
@@ -226,21 +242,14 @@ static void decide_all(struct vxdp_queue *q, u32 nr)
 	rcu_read_lock();
 	b.dev = rcu_dereference(q->port->uplink);
 	b.prog = rcu_dereference(q->port->egress);
-	q->rxq.dev = b.dev;
-	for (i = 0; i < nr; i++) {
-		if (b.dev)
-			decide(&b, &q->scratch->slot[i]);
-		else
-			drop(q, &q->scratch->slot[i], VHOST_XDP_STAT_TX_DROP_NO_UPLINK);
-	}
-	if (b.out)
-		flush_out(&b);
-	if (b.redirected)
-		xdp_do_flush();
-	q->rxq.dev = NULL;
+	if (b.dev)
+		decide_each(&b, slot, nr);
+	for (i = 0; i < nr && !b.dev; i++)
+		drop(q, &slot[i], VHOST_XDP_STAT_TX_DROP_NO_UPLINK);
 	rcu_read_unlock();
 	bpf_net_ctx_clear(ctx);
 	local_bh_enable();
+	return b.host || !list_empty(&q->host_frames);
 }
 
 static void sent_to_host(struct vxdp_queue *q, u32 len, int ret)
@@ -290,7 +299,7 @@ static void pass(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
 	n = fill_kvec(kv, xdp, q->sock_hlen);
 	iov_iter_kvec(&it, ITER_SOURCE, kv, n, len + q->sock_hlen);
 	sent_to_host(q, len, vxdp_sock_send(q->ring[VXDP_RING_TX].backend, &it));
-	vxdp_egress_free(q, slot);
+	vxdp_slot_free(slot);
 }
 
 static void pass_copies(struct vxdp_queue *q)
@@ -324,9 +333,10 @@ void vxdp_egress_run(struct vxdp_queue *q, u32 nr)
 	lockdep_assert_held(&q->ring[VXDP_RING_TX].lock);
 	if (!nr)
 		return;
-	decide_all(q, nr);
+	if (!decide_all(q, nr))
+		return;
 	for (i = 0; i < nr; i++) {
-		if (q->scratch->slot[i].host)
+		if (q->scratch->slot[i].flags & VXDP_SLOT_HOST)
 			pass(q, &q->scratch->slot[i]);
 	}
 	pass_copies(q);

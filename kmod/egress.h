@@ -29,11 +29,5 @@ struct vxdp_egress *vxdp_egress_current(const struct xdp_buff *xdp);
 int vxdp_egress_shift(const struct vxdp_tx_slot *slot);
 int vxdp_egress_copy_to_host(struct vxdp_egress *e);
 void vxdp_egress_run(struct vxdp_queue *q, u32 nr);
-void vxdp_egress_free(struct vxdp_queue *q, struct vxdp_tx_slot *slot);
-
-static inline bool vxdp_slot_is_gso(const struct vxdp_tx_slot *slot)
-{
-	return slot->hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE;
-}
 
 #endif /* VXDP_EGRESS_H */

@@ -6,6 +6,7 @@
 #include <linux/rcupdate.h>
 #include <linux/vhost_xdp.h>
 #include <net/net_namespace.h>
+#include "buf.h"
 #include "fast.h"
 #include "kfunc.h"
 #include "netlink.h"
@@ -21,9 +22,12 @@ static int __init vxdp_init(void)
 	int ret;
 
 	vxdp_fast_init();
-	ret = vxdp_uplink_init();
+	ret = vxdp_buf_init();
 	if (ret)
 		return ret;
+	ret = vxdp_uplink_init();
+	if (ret)
+		goto exit_buf;
 	ret = register_pernet_subsys(&pernet_ops);
 	if (ret)
 		goto exit_uplink;
@@ -39,6 +43,8 @@ exit_pernet:
 	unregister_pernet_subsys(&pernet_ops);
 exit_uplink:
 	vxdp_uplink_exit();
+exit_buf:
+	vxdp_buf_exit();
 	return ret;
 }
 
@@ -52,6 +58,7 @@ static void __exit vxdp_exit(void)
 	unregister_pernet_subsys(&pernet_ops);
 	vxdp_uplink_exit();
 	vxdp_fast_exit();
+	vxdp_buf_exit();
 	rcu_barrier();
 }
 

@@ -10,7 +10,6 @@
 #include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/vhost.h>
-#include <net/page_pool/helpers.h>
 #include "queue.h"
 #include "sock.h"
 
@@ -63,11 +62,6 @@ struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port)
 
 static int alloc_scratch(struct vxdp_queue *q)
 {
-	struct page_pool_params params = {
-		.pool_size = 256,
-		.nid = NUMA_NO_NODE,
-	};
-	struct page_pool *pool;
 	int ret;
 
 	q->scratch = kvzalloc(sizeof(*q->scratch), GFP_KERNEL_ACCOUNT);
@@ -75,43 +69,18 @@ static int alloc_scratch(struct vxdp_queue *q)
 		return -ENOMEM;
 	if (!q->port->xdp)
 		return 0;
-
-	pool = page_pool_create(&params);
-	if (IS_ERR(pool)) {
-		ret = PTR_ERR(pool);
-		goto free_scratch;
-	}
-	ret = xdp_reg_mem_model(&q->mem_info, MEM_TYPE_PAGE_POOL, pool);
-	if (ret)
-		goto destroy_pool;
 	ret = vxdp_fast_start(q);
-	if (ret)
-		goto unreg_mem;
-	q->pool = pool;
-	q->rxq.mem = q->mem_info;
+	if (ret) {
+		kvfree(q->scratch);
+		q->scratch = NULL;
+	}
 	q->rxq.queue_index = q->index;
-	return 0;
-
-unreg_mem:
-	xdp_unreg_mem_model(&q->mem_info);
-destroy_pool:
-	page_pool_destroy(pool);
-free_scratch:
-	kvfree(q->scratch);
-	q->scratch = NULL;
 	return ret;
 }
 
-/* Pages that are still in a driver's ring go back to the pool, which outlives us. */
 static void free_scratch(struct vxdp_queue *q)
 {
 	vxdp_pages_stop(&q->fast.pages, q->mm);
-	if (q->pool) {
-		/* One reference is the memory model's, one is ours. */
-		xdp_unreg_mem_model(&q->mem_info);
-		page_pool_destroy(q->pool);
-	}
-	q->pool = NULL;
 	kvfree(q->scratch);
 	q->scratch = NULL;
 }

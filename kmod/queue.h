@@ -7,7 +7,6 @@
 
 #include <linux/eventfd.h>
 #include <linux/net.h>
-#include <net/page_pool/types.h>
 #include <net/xdp.h>
 #include "core/net_hdr.h"
 #include "core/vring.h"
@@ -15,6 +14,7 @@
 #include "fast.h"
 #include "poll.h"
 #include "port.h"
+#include "slot.h"
 
 #define VXDP_FEATURES							      \
 	((1ULL << VIRTIO_F_NOTIFY_ON_EMPTY) | (1ULL << VHOST_F_LOG_ALL) |     \
@@ -30,7 +30,7 @@
 /* Descriptors likewise: frames may be cut into very many. */
 #define VXDP_BUDGET_DESCS	16384
 /* Frames from the guest that go through program and driver together. */
-#define VXDP_TX_BATCH		32
+#define VXDP_TX_BATCH		64
 /* Chains given back together. */
 #define VXDP_USED_BATCH		64
 
@@ -69,24 +69,6 @@ struct vxdp_ring {
 };
 
 /**
- * struct vxdp_tx_slot - a frame of the guest on its way out
- * @xdp: the frame in pages of the queue's pool
- * @hdr: its header; gso_type is not NONE where it is a GSO frame
- * @len: its length, before any program touched it
- * @data: where it began before any program touched it
- * @host: it goes to the exception path
- * @csum: its checksum was ours to complete
- */
-struct vxdp_tx_slot {
-	struct xdp_buff xdp;
-	struct virtio_net_hdr hdr;
-	u32 len;
-	void *data;
-	bool host;
-	bool csum;
-};
-
-/**
  * struct vxdp_scratch - working room of the worker
  *
  * Used under one ring's lock at a time, by the worker only. Allocated with the
@@ -96,6 +78,7 @@ struct vxdp_scratch {
 	struct iovec iov[VXDP_CHAIN_IOV_MAX];
 	struct vxdp_seg seg[VXDP_CHAIN_IOV_MAX];
 	struct vxdp_used used[VXDP_CHAIN_IOV_MAX + VXDP_USED_BATCH];
+	struct vxdp_plain plain[VXDP_TX_BATCH];
 	struct vxdp_tx_slot slot[VXDP_TX_BATCH];
 	struct xdp_frame *out[VXDP_TX_BATCH];
 };
@@ -128,8 +111,6 @@ struct vxdp_scratch {
  *	transmit ring's lock
  * @skbs_until: jiffies; until then checksummed frames follow GSO frames as skbs, so
  *	that no flow is overtaken by itself; transmit ring's lock
- * @pool: pages of outgoing frames; set with @scratch
- * @mem_info: the pool, as XDP knows it
  * @rxq: what the egress program sees as receive queue; transmit ring's lock
  */
 struct vxdp_queue {
@@ -158,8 +139,6 @@ struct vxdp_queue {
 
 	struct list_head host_frames;
 	unsigned long skbs_until;
-	struct page_pool *pool;
-	struct xdp_mem_info mem_info;
 	struct xdp_rxq_info rxq;
 };
 

@@ -3,17 +3,12 @@
  * tx.c - the worker's transmit side: from the guest's buffers into frames of our
  * own (a port with an uplink), or straight into the VMM's socket (one without).
  */
-#include <linux/filter.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
-#include <net/page_pool/helpers.h>
-#include "compat.h"
+#include <linux/uaccess.h>
+#include "buf.h"
 #include "egress.h"
 #include "sock.h"
-
-/* Bytes of a frame's first page: headroom in front, skb_shared_info behind. */
-#define LINEAR_MAX	(PAGE_SIZE - XDP_PACKET_HEADROOM - \
-			 SKB_DATA_ALIGN(sizeof(struct skb_shared_info)))
 
 /* Longest that a worker spins for the guest's next chain, whatever the VMM asks. */
 #define BUSYLOOP_MAX_US	10000
@@ -28,131 +23,9 @@ struct tx {
 	u32 descs;
 };
 
-static struct page *alloc_page_for(struct vxdp_queue *q)
-{
-	return page_pool_alloc_pages(q->pool, GFP_KERNEL | __GFP_NOWARN);
-}
-
-static enum vhost_xdp_stat add_frag(struct vxdp_queue *q, struct xdp_buff *xdp,
-				    struct iov_iter *it, u32 len)
-{
-	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(xdp);
-	struct page *page = alloc_page_for(q);
-
-	if (!page)
-		return VHOST_XDP_STAT_TX_DROP_NOMEM;
-	if (!xdp_buff_has_frags(xdp)) {
-		vxdp_init_frags(sinfo);
-		xdp_buff_set_frags_flag(xdp);
-	}
-	skb_frag_fill_page_desc(&sinfo->frags[sinfo->nr_frags++], page, 0, len);
-	sinfo->xdp_frags_size += len;
-	vxdp_add_frags_truesize(sinfo, PAGE_SIZE);
-	if (copy_page_from_iter(page, 0, len, it) != len)
-		return VHOST_XDP_STAT_TX_DROP_FAULT;
-	return 0;
-}
-
-/* On failure the slot holds no pages. */
-static enum vhost_xdp_stat copy_frame(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
-				      struct iov_iter *it, u32 len)
-{
-	u32 part = min_t(u32, len, LINEAR_MAX);
-	struct page *page = alloc_page_for(q);
-	struct xdp_buff *xdp = &slot->xdp;
-	enum vhost_xdp_stat why = 0;
-
-	if (!page)
-		return VHOST_XDP_STAT_TX_DROP_NOMEM;
-	xdp_init_buff(xdp, PAGE_SIZE, &q->rxq);
-	xdp_prepare_buff(xdp, page_address(page), XDP_PACKET_HEADROOM, part, true);
-	slot->data = xdp->data;
-	slot->len = len;
-	slot->host = false;
-	if (copy_from_iter(xdp->data, part, it) != part)
-		why = VHOST_XDP_STAT_TX_DROP_FAULT;
-	for (len -= part; len && !why; len -= part) {
-		part = min_t(u32, len, PAGE_SIZE);
-		why = add_frag(q, xdp, it, part);
-	}
-	if (why)
-		vxdp_egress_free(q, slot);
-	return why;
-}
-
-/* What csum_start and csum_offset ask for; both lie in the first page. */
-static void complete_csum(struct vxdp_tx_slot *slot)
-{
-	struct xdp_buff *xdp = &slot->xdp;
-	void *start = xdp->data + slot->hdr.csum_start;
-	u32 done = xdp->data_end - start, size;
-	__wsum sum = csum_partial(start, done, 0);
-	struct skb_shared_info *sinfo;
-	__sum16 folded;
-	int i;
-
-	if (xdp_buff_has_frags(xdp)) {
-		sinfo = xdp_get_shared_info_from_buff(xdp);
-		for (i = 0; i < sinfo->nr_frags; i++) {
-			size = skb_frag_size(&sinfo->frags[i]);
-			sum = csum_block_add(sum, csum_partial(skb_frag_address(&sinfo->frags[i]),
-							       size, 0), done);
-			done += size;
-		}
-	}
-	folded = csum_fold(sum);
-	if (!folded)
-		folded = CSUM_MANGLED_0;
-	memcpy(start + slot->hdr.csum_offset, &folded, sizeof(folded));
-}
-
-static enum vhost_xdp_stat finish_frame(struct vxdp_tx_slot *slot)
-{
-	struct xdp_buff *xdp = &slot->xdp;
-	struct vxdp_gso gso;
-
-	if (vxdp_slot_is_gso(slot))
-		return vxdp_gso_parse(&gso, &slot->hdr, xdp->data,
-				      xdp->data_end - xdp->data, slot->len);
-	slot->csum = slot->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
-	if (slot->csum)
-		complete_csum(slot);
-	return 0;
-}
-
-/* Read the guest's chain once, into a slot. Return: 0, or why it is dropped. */
-static enum vhost_xdp_stat build_frame(struct tx *tx, const struct vxdp_chain *chain)
-{
-	struct vxdp_queue *q = tx->q;
-	struct vxdp_tx_slot *slot = &q->scratch->slot[tx->slots];
-	enum vhost_xdp_stat why;
-	struct iov_iter it;
-	u32 len;
-
-	if (chain->out_len < q->hdr_len)
-		return VHOST_XDP_STAT_TX_DROP_HDR;
-	if (chain->out_len - q->hdr_len > VXDP_GSO_FRAME_MAX)
-		return VHOST_XDP_STAT_TX_DROP_OVERSIZE;
-	len = chain->out_len - q->hdr_len;
-	iov_iter_init(&it, ITER_SOURCE, chain->iov, chain->out_num, chain->out_len);
-	if (copy_from_iter(&slot->hdr, sizeof(slot->hdr), &it) != sizeof(slot->hdr))
-		return VHOST_XDP_STAT_TX_DROP_FAULT;
-	iov_iter_advance(&it, q->hdr_len - sizeof(slot->hdr));
-
-	why = vxdp_net_hdr_check(&slot->hdr, len, LINEAR_MAX);
-	if (!why)
-		why = copy_frame(q, slot, &it, len);
-	if (why)
-		return why;
-	why = finish_frame(slot);
-	if (why)
-		vxdp_egress_free(q, slot);
-	return why;
-}
-
 static void to_slot(struct tx *tx, const struct vxdp_chain *chain)
 {
-	enum vhost_xdp_stat why = build_frame(tx, chain);
+	u32 why = vxdp_slot_build(tx->q, &tx->q->scratch->slot[tx->slots], chain);
 
 	if (why)
 		vxdp_count(tx->q, why, 1);
@@ -238,6 +111,47 @@ static bool last_is_gso(const struct tx *tx)
 	return tx->slots && vxdp_slot_is_gso(&tx->q->scratch->slot[tx->slots - 1]);
 }
 
+/* Into slots; what is not so plain after all is put back. */
+static void to_slots(struct tx *tx, const struct vxdp_plain *chain, u32 n)
+{
+	struct vxdp_buf *buf = this_cpu_ptr(&vxdp_buf);
+	struct vxdp_scratch *s = tx->q->scratch;
+	u32 i, why;
+
+	for (i = 0; i < n; i++) {
+		if (!vxdp_slot_plain(tx->q, &s->slot[tx->slots], buf, &chain[i], &why))
+			break;
+		if (likely(!why))
+			tx->slots++;
+		else
+			vxdp_count(tx->q, why, 1);
+		s->used[tx->used++] = (struct vxdp_used){ .id = chain[i].head };
+		tx->bytes += chain[i].len;
+	}
+	tx->packets += i;
+	tx->descs += i;
+	vxdp_vring_rewind(&tx->ring->vr, n - i);
+}
+
+/* The plain chains that come next, as many as a batch has room for. */
+static void take_plain(struct tx *tx)
+{
+	u32 hdr_len = tx->q->hdr_len, room = VXDP_TX_BATCH - tx->used;
+	struct vxdp_plain *chain = tx->q->scratch->plain;
+	u32 n;
+
+	/* A page that is not there is left to vxdp_slot_build(), which may sleep. */
+	local_bh_disable();
+	pagefault_disable();
+	n = vxdp_plain_next(&tx->ring->vr, chain, room, hdr_len + ETH_HLEN,
+			    hdr_len + VXDP_BUF_MAX);
+	to_slots(tx, chain, n);
+	pagefault_enable();
+	local_bh_enable();
+	if (tx->used == VXDP_TX_BATCH)
+		flush(tx);
+}
+
 /* Return: false where the ring is done with for now. */
 static bool serve_one(struct tx *tx)
 {
@@ -272,7 +186,7 @@ static bool serve_one(struct tx *tx)
 	tx->q->scratch->used[tx->used++] = (struct vxdp_used){ .id = chain.head };
 	tx->packets++;
 	tx->bytes += min_t(u64, chain.out_len, VXDP_BUDGET_BYTES);
-	if (tx->slots == VXDP_TX_BATCH || tx->used == VXDP_USED_BATCH || last_is_gso(tx))
+	if (tx->used == VXDP_TX_BATCH || last_is_gso(tx))
 		flush(tx);
 	return true;
 }
@@ -293,6 +207,8 @@ void vxdp_tx_run(struct vxdp_queue *q)
 	if (vxdp_ring_runs(ring)) {
 		vxdp_vring_disable_kick(&ring->vr);
 		do {
+			if (q->port->xdp)
+				take_plain(&tx);
 			again = in_budget(&tx);
 		} while (again && serve_one(&tx));
 		flush(&tx);

@@ -206,101 +206,122 @@ static void drop(struct vxdp_port *port, struct xdp_frame *frame, u32 why)
 }
 
 /**
- * vxdp_uplink_send_skb() - send a plain frame as an skb
+ * vxdp_uplink_begin() - prepare to send
+ * @out: out
  * @port: who counts
  * @dev: its uplink
+ * @frame: room for as many frames as are added before the flush
+ *
+ * A device without ndo_xdp_xmit, or one that has no XDP resources set up for it just
+ * now, gets skbs.
+ *
+ * Context: softirqs off, RCU, a bpf_net_context set, until vxdp_uplink_flush().
+ */
+void vxdp_uplink_begin(struct vxdp_out *out, struct vxdp_port *port,
+		       struct net_device *dev, struct xdp_frame **frame)
+{
+	bool frames = dev->netdev_ops->ndo_xdp_xmit &&
+		      dev->xdp_features & NETDEV_XDP_ACT_NDO_XMIT;
+
+	out->port = port;
+	out->dev = dev;
+	out->problem = link_problem(dev);
+	out->max_len = max_len(dev);
+	/* So that all go the long way where none can leave. */
+	out->frames = frames && !out->problem;
+	out->frags = out->frames && dev->xdp_features & NETDEV_XDP_ACT_NDO_XMIT_SG;
+	out->nr = 0;
+	out->bytes = 0;
+	out->frame = frame;
+}
+
+/**
+ * vxdp_uplink_send_skb() - send a plain frame as an skb
+ * @out: without frames that wait
  * @frame: the frame, which is gone afterwards
  *
- * Context: as vxdp_uplink_send().
+ * Context: as vxdp_uplink_begin().
  */
-void vxdp_uplink_send_skb(struct vxdp_port *port, struct net_device *dev,
-			  struct xdp_frame *frame)
+void vxdp_uplink_send_skb(struct vxdp_out *out, struct xdp_frame *frame)
 {
-	u32 len = xdp_get_frame_len(frame), problem = link_problem(dev);
+	u32 len = xdp_get_frame_len(frame), problem = out->problem;
+	struct vxdp_port *port = out->port;
 	struct sk_buff *skb;
 
-	if (!problem && len > max_len(dev))
+	if (!problem && len > out->max_len)
 		problem = VHOST_XDP_STAT_TX_DROP_MTU;
 	if (problem) {
 		drop(port, frame, problem);
 		return;
 	}
-	skb = to_skb(frame, dev);
+	skb = to_skb(frame, out->dev);
 	if (!skb)
 		drop(port, frame, VHOST_XDP_STAT_TX_DROP_NOMEM);
-	else if (!xmit_skb(skb, dev))
+	else if (!xmit_skb(skb, out->dev))
 		vxdp_stats_add(port->stats, VHOST_XDP_STAT_TX_DROP_UPLINK, 1);
 	else
 		vxdp_stats_packet(port->stats, VHOST_XDP_STAT_TX_SKB_PACKETS, len);
 }
 
-/*
- * Can the driver take the frame as it is? A device without ndo_xdp_xmit, or one
- * that has no XDP resources set up for it just now, gets skbs.
+/**
+ * vxdp_uplink_add_other() - what vxdp_uplink_add() does with other frames than most
+ * @out: begun
+ * @frame: the frame, which is gone afterwards
+ *
+ * Context: as vxdp_uplink_begin().
  */
-static bool takes_frames(struct net_device *dev, struct xdp_frame *frame)
+void vxdp_uplink_add_other(struct vxdp_out *out, struct xdp_frame *frame)
 {
-	if (!dev->netdev_ops->ndo_xdp_xmit || !(dev->xdp_features & NETDEV_XDP_ACT_NDO_XMIT))
-		return false;
-	return !xdp_frame_has_frags(frame) || dev->xdp_features & NETDEV_XDP_ACT_NDO_XMIT_SG;
+	u32 len = xdp_get_frame_len(frame);
+
+	if (out->frags && len <= out->max_len) {
+		out->bytes += len;
+		out->frame[out->nr++] = frame;
+		return;
+	}
+	/* What came before goes out before. */
+	vxdp_uplink_flush(out);
+	vxdp_uplink_send_skb(out, frame);
 }
 
-static void xmit_frames(struct vxdp_port *port, struct net_device *dev,
-			struct xdp_frame **frames, u32 nr)
+/* Return: how many of @nr frames the driver took, the first ones. */
+static u32 xmit_frames(struct vxdp_out *out, struct xdp_frame **frame, u32 nr, u32 flags)
 {
-	u64 bytes[2] = {};
-	int i, sent;
-	u32 len;
+	int i, sent = out->dev->netdev_ops->ndo_xdp_xmit(out->dev, nr, frame, flags);
 
-	if (!nr)
-		return;
-	for (i = 0; i < nr; i++)
-		bytes[0] += xdp_get_frame_len(frames[i]);
-	sent = dev->netdev_ops->ndo_xdp_xmit(dev, nr, frames, XDP_XMIT_FLUSH);
 	if (sent < 0)
 		sent = 0;
-	/* Those before @sent are the driver's; the rest is still ours. */
+	/* The rest is still ours. */
 	for (i = sent; i < nr; i++) {
-		len = xdp_get_frame_len(frames[i]);
-		bytes[1] += len;
-		drop(port, frames[i], VHOST_XDP_STAT_TX_DROP_UPLINK);
+		out->bytes -= xdp_get_frame_len(frame[i]);
+		drop(out->port, frame[i], VHOST_XDP_STAT_TX_DROP_UPLINK);
 	}
-	vxdp_stats_add(port->stats, VHOST_XDP_STAT_TX_XDP_PACKETS, sent);
-	vxdp_stats_add(port->stats, VHOST_XDP_STAT_TX_XDP_BYTES, bytes[0] - bytes[1]);
+	return sent;
 }
 
 /**
- * vxdp_uplink_send() - send frames, in order
- * @port: who counts
- * @dev: its uplink
- * @frames: the frames, which are gone afterwards; the array is scratch
- * @nr: how many
+ * vxdp_uplink_flush() - hand the driver what was added
+ * @out: begun; empty afterwards
  *
- * Context: softirqs off, RCU, a bpf_net_context set.
+ * As many frames a call as a devmap sends: drivers have arrays of that size.
+ *
+ * Context: as vxdp_uplink_begin().
  */
-void vxdp_uplink_send(struct vxdp_port *port, struct net_device *dev,
-		      struct xdp_frame **frames, u32 nr)
+void vxdp_uplink_flush(struct vxdp_out *out)
 {
-	u32 problem = link_problem(dev);
-	u32 i, n = 0;
+	u32 at, part, sent = 0;
 
-	for (i = 0; i < nr; i++) {
-		struct xdp_frame *frame = frames[i];
-
-		if (problem) {
-			drop(port, frame, problem);
-		} else if (xdp_get_frame_len(frame) > max_len(dev)) {
-			drop(port, frame, VHOST_XDP_STAT_TX_DROP_MTU);
-		} else if (takes_frames(dev, frame)) {
-			frames[n++] = frame;
-		} else {
-			/* What came before goes out before. */
-			xmit_frames(port, dev, frames, n);
-			n = 0;
-			vxdp_uplink_send_skb(port, dev, frame);
-		}
+	if (!out->nr)
+		return;
+	for (at = 0; at < out->nr; at += part) {
+		part = min_t(u32, out->nr - at, DEV_MAP_BULK_SIZE);
+		sent += xmit_frames(out, out->frame + at, part,
+				    at + part == out->nr ? XDP_XMIT_FLUSH : 0);
 	}
-	xmit_frames(port, dev, frames, n);
+	vxdp_stats_add(out->port->stats, VHOST_XDP_STAT_TX_XDP_PACKETS, sent);
+	vxdp_stats_add(out->port->stats, VHOST_XDP_STAT_TX_XDP_BYTES, out->bytes);
+	out->nr = 0;
+	out->bytes = 0;
 }
 
 /**
@@ -312,7 +333,7 @@ void vxdp_uplink_send(struct vxdp_port *port, struct net_device *dev,
  * @hdr: its header, held against the frame by vxdp_gso_parse()
  * @shift: bytes that the egress program put in front; negative: took away
  *
- * Context: as vxdp_uplink_send().
+ * Context: as vxdp_uplink_begin().
  */
 void vxdp_uplink_send_gso(struct vxdp_port *port, struct net_device *dev,
 			  struct xdp_frame *frame, const struct virtio_net_hdr *hdr,

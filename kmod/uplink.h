@@ -11,16 +11,57 @@
 
 struct virtio_net_hdr;
 
+/**
+ * struct vxdp_out - frames that are to leave together
+ * @port: who counts
+ * @dev: its uplink
+ * @problem: why no frame can leave just now, or 0
+ * @max_len: longest frame
+ * @frames: the driver takes frames as they are
+ * @frags: those of several buffers, too
+ * @nr: frames in @frame
+ * @bytes: of them
+ * @frame: room for VXDP_TX_BATCH
+ *
+ * On the stack of who sends; softirqs off and RCU from begin to flush.
+ */
+struct vxdp_out {
+	struct vxdp_port *port;
+	struct net_device *dev;
+	u32 problem;
+	u32 max_len;
+	bool frames;
+	bool frags;
+	u32 nr;
+	u64 bytes;
+	struct xdp_frame **frame;
+};
+
 int vxdp_uplink_attach(struct vxdp_port *port, u32 ifindex);
 void vxdp_uplink_detach(struct vxdp_port *port);
-void vxdp_uplink_send(struct vxdp_port *port, struct net_device *dev,
-		      struct xdp_frame **frames, u32 nr);
-void vxdp_uplink_send_skb(struct vxdp_port *port, struct net_device *dev,
-			  struct xdp_frame *frame);
+void vxdp_uplink_begin(struct vxdp_out *out, struct vxdp_port *port,
+		       struct net_device *dev, struct xdp_frame **frame);
+void vxdp_uplink_add_other(struct vxdp_out *out, struct xdp_frame *frame);
+void vxdp_uplink_flush(struct vxdp_out *out);
+void vxdp_uplink_send_skb(struct vxdp_out *out, struct xdp_frame *frame);
 void vxdp_uplink_send_gso(struct vxdp_port *port, struct net_device *dev,
 			  struct xdp_frame *frame, const struct virtio_net_hdr *hdr,
 			  int shift);
 int vxdp_uplink_init(void);
 void vxdp_uplink_exit(void);
+
+/*
+ * Send a frame, which is gone afterwards, behind those that were added before.
+ * Context: as vxdp_uplink_begin(); @out has room.
+ */
+static inline void vxdp_uplink_add(struct vxdp_out *out, struct xdp_frame *frame)
+{
+	if (unlikely(!out->frames || xdp_frame_has_frags(frame) || frame->len > out->max_len)) {
+		vxdp_uplink_add_other(out, frame);
+		return;
+	}
+	out->bytes += frame->len;
+	out->frame[out->nr++] = frame;
+}
 
 #endif /* VXDP_UPLINK_H */

@@ -21,6 +21,7 @@
 #include <linux/ipv6.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sort.h>
 #include <linux/tcp.h>
 #include <linux/uaccess.h>
@@ -73,6 +74,27 @@ static inline int vxdp_put_u16(u16 val, u64 uaddr)
 {
 	return put_user(val, (u16 __user *)uaddr);
 }
+
+/*
+ * Several accesses on end: between vxdp_user_begin(), which checks the range and
+ * may say no, and vxdp_user_end() nothing is called that is not inline. A read that
+ * faults goes to @label, in there.
+ */
+static __always_inline __must_check bool vxdp_user_begin(u64 uaddr, u64 len)
+{
+	return user_access_begin((void __user *)uaddr, len);
+}
+
+static __always_inline void vxdp_user_end(void)
+{
+	user_access_end();
+}
+
+#define vxdp_user_get(val, uaddr, type, label) \
+	unsafe_get_user(val, (type __user *)(uaddr), label)
+
+/* @index, which is below @size, also where the CPU speculates that it is. */
+#define vxdp_nospec(index, size)	array_index_nospec(index, size)
 
 /*
  * Sets bits of the 32-bit word at @uaddr, aligned to 4, atomically against the

@@ -43,6 +43,10 @@ typedef __s32 s32;
 #define VIRTIO_NET_HDR_GSO_UDP_L4	5
 #endif
 
+#ifndef __always_inline
+#define __always_inline	inline __attribute__((always_inline))
+#endif
+
 #define U16_MAX			UINT16_MAX
 #define VLAN_HLEN		4
 #define CSUM_MANGLED_0		((__sum16)0xffff)
@@ -107,6 +111,27 @@ static inline int vxdp_put_u16(u16 val, u64 uaddr)
 	us_aligned(uaddr, sizeof(val));
 	return us_write(uaddr, &val, sizeof(val));
 }
+
+static inline bool vxdp_user_begin(u64 uaddr, u64 len)
+{
+	return us_access_ok(uaddr, len);
+}
+
+static inline void vxdp_user_end(void)
+{
+}
+
+#define vxdp_user_get(val, uaddr, type, label)				\
+	do {								\
+		type _v;						\
+									\
+		us_aligned(uaddr, sizeof(_v) > 2 ? 4 : sizeof(_v));	\
+		if (us_read(&_v, uaddr, sizeof(_v)))			\
+			goto label;					\
+		(val) = _v;						\
+	} while (0)
+
+#define vxdp_nospec(index, size)	(index)
 
 static inline int vxdp_or_u32(u32 bits, u64 uaddr)
 {

@@ -11,6 +11,7 @@
 #include <linux/vhost_xdp.h>
 
 #include "driver.h"
+#include "plain.h"
 #include "ktap.h"
 #include "random.h"
 
@@ -27,7 +28,7 @@ static struct {
 	bool asleep;
 	bool busy;		/* the hook is not to run within itself */
 	bool driver_lazy;	/* so that rings run empty as well as full */
-	u64 slept, woken, signals, rewound;
+	u64 slept, woken, signals, rewound, plain;
 } dev;
 
 /* The VMM at the other end of the migration. */
@@ -224,6 +225,28 @@ static void take_and_rewind(void)
 		go_to_sleep();
 }
 
+/* Those that are plain, as many as there are, as the transmit side does. */
+static void take_plain(void)
+{
+	struct vxdp_plain plain[8];
+	u32 i, n, max = 1 + random_below(8);
+
+	if (dev.nr_used + max > BATCH_MAX)
+		publish();
+	n = vxdp_plain_next(&g->vr, plain, max, 1, DRIVER_BUF_SIZE);
+	for (i = 0; i < n; i++) {
+		g->chain = (struct vxdp_chain){
+			.head = plain[i].head,
+			.iov = g->iov,
+			.out_num = 1,
+			.out_len = plain[i].len,
+		};
+		g->iov[0] = vxdp_iovec(plain[i].uaddr, plain[i].len);
+		serve(driver_chain(d, dev.taken));
+	}
+	dev.plain += n;
+}
+
 static void device_step(void)
 {
 	int ret;
@@ -232,6 +255,8 @@ static void device_step(void)
 		take_and_rewind();
 		return;
 	}
+	if (random_below(2))
+		take_plain();
 	if (random_below(4) == 0)
 		publish();
 	if (vxdp_vring_empty(&g->vr)) {
@@ -314,7 +339,8 @@ static bool run(u32 num, u64 features, bool logs, u32 steps)
 		ktap_diag("in step %u", i);
 	/* Else it showed less than it says. */
 	return drain() && migrated() && CHECK(d->offered > steps / 20) &&
-	       CHECK(dev.slept > 10) && CHECK(dev.rewound > 10) && CHECK(dev.signals > 10);
+	       CHECK(dev.slept > 10) && CHECK(dev.rewound > 10) && CHECK(dev.signals > 10) &&
+	       CHECK(dev.plain > 10);
 }
 
 int main(void)

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * slot.h - a frame of the guest's on its way out.
+ */
+#ifndef VXDP_SLOT_H
+#define VXDP_SLOT_H
+
+#include <linux/virtio_net.h>
+#include <net/xdp.h>
+#include "core/plain.h"
+
+struct vxdp_buf;
+struct vxdp_queue;
+
+/* It is a GSO frame: @hdr says of what kind. */
+#define VXDP_SLOT_GSO	BIT(0)
+/* Its checksum was ours to complete. */
+#define VXDP_SLOT_CSUM	BIT(1)
+/* It goes to the exception path. */
+#define VXDP_SLOT_HOST	BIT(2)
+
+/**
+ * struct vxdp_tx_slot - a frame of the guest's on its way out
+ * @xdp: the frame, in memory of a page_pool
+ * @mem: which
+ * @data: where it began before any program touched it
+ * @len: its length, before any program touched it
+ * @flags: VXDP_SLOT_*
+ * @hdr: its header, where it is a GSO frame or had a checksum to complete
+ */
+struct vxdp_tx_slot {
+	struct xdp_buff xdp;
+	struct xdp_mem_info mem;
+	void *data;
+	u32 len;
+	u32 flags;
+	struct virtio_net_hdr hdr;
+};
+
+static inline bool vxdp_slot_is_gso(const struct vxdp_tx_slot *slot)
+{
+	return slot->flags & VXDP_SLOT_GSO;
+}
+
+u32 vxdp_slot_build(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
+		    const struct vxdp_chain *chain);
+bool vxdp_slot_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
+		     struct vxdp_buf *buf, const struct vxdp_plain *chain, u32 *why);
+void vxdp_slot_free(struct vxdp_tx_slot *slot);
+
+#endif /* VXDP_SLOT_H */
