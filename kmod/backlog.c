@@ -3,7 +3,9 @@
  * backlog.c - the bounded, ordered queue between XDP programs and the worker.
  */
 #include <linux/slab.h>
+#include <net/page_pool/helpers.h>
 #include "backlog.h"
+#include "buf.h"
 
 /**
  * vxdp_frame_alloc() - room for a frame
@@ -22,7 +24,53 @@ struct vxdp_frame *vxdp_frame_alloc(u32 len, gfp_t gfp)
 		return NULL;
 	INIT_LIST_HEAD(&frame->node);
 	frame->len = len;
+	frame->head = len;
 	frame->local = false;
+	frame->nr_frags = 0;
+	frame->hdr = (struct virtio_net_hdr){};
+	frame->frag = NULL;
+	return frame;
+}
+
+/**
+ * vxdp_frame_share() - a GSO frame of another port, whole
+ * @xdp: the frame, in memory of a page_pool
+ * @hdr: its virtio-net header
+ * @gfp: GFP_ATOMIC where a program runs
+ *
+ * What is in frags is not copied but shared with who sends it: nobody writes to it
+ * any more.
+ *
+ * Return: the frame, or NULL.
+ */
+struct vxdp_frame *vxdp_frame_share(const struct xdp_buff *xdp,
+				    const struct virtio_net_hdr *hdr, gfp_t gfp)
+{
+	u32 head = xdp->data_end - xdp->data, at, i, nr = 0;
+	const struct skb_shared_info *sinfo = NULL;
+	struct vxdp_frame *frame;
+
+	if (xdp_buff_has_frags(xdp)) {
+		sinfo = xdp_get_shared_info_from_buff(xdp);
+		nr = sinfo->nr_frags;
+	}
+	at = ALIGN(struct_size(frame, data, head), __alignof__(skb_frag_t));
+	frame = kmalloc(at + nr * sizeof(skb_frag_t), gfp | __GFP_NOWARN);
+	if (!frame)
+		return NULL;
+	INIT_LIST_HEAD(&frame->node);
+	frame->len = head;
+	frame->head = head;
+	frame->local = true;
+	frame->nr_frags = nr;
+	frame->hdr = *hdr;
+	frame->frag = nr ? (void *)frame + at : NULL;
+	memcpy(frame->data, xdp->data, head);
+	for (i = 0; i < nr; i++) {
+		frame->frag[i] = sinfo->frags[i];
+		frame->len += skb_frag_size(&frame->frag[i]);
+		page_pool_ref_page(virt_to_head_page(skb_frag_address(&frame->frag[i])));
+	}
 	return frame;
 }
 
@@ -32,6 +80,10 @@ struct vxdp_frame *vxdp_frame_alloc(u32 len, gfp_t gfp)
  */
 void vxdp_frame_free(struct vxdp_frame *frame)
 {
+	u32 i;
+
+	for (i = 0; i < frame->nr_frags; i++)
+		vxdp_buf_put(skb_frag_address(&frame->frag[i]));
 	kfree(frame);
 }
 
@@ -109,8 +161,8 @@ void vxdp_backlog_init(struct vxdp_backlog *b)
  * vxdp_backlog_add() - put frames in, all or none
  * @b: the backlog
  * @frames: what to put in; empty afterwards on success
- * @nr: how many, where one always fits into an empty backlog
- * @max: frames it may hold
+ * @nr: their weight; whatever it is, it fits into an empty backlog
+ * @max: what it may hold
  *
  * Context: softirq, or softirqs off.
  * Return: false where they do not fit.
@@ -148,7 +200,7 @@ void vxdp_backlog_take(struct vxdp_backlog *b, struct list_head *to)
 /**
  * vxdp_backlog_done() - frames that were taken are delivered or dropped
  * @b: the backlog
- * @nr: how many
+ * @nr: their weight
  *
  * Context: process.
  */

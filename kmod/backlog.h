@@ -8,28 +8,39 @@
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/vhost_xdp.h>
+#include <linux/virtio_net.h>
 #include "compat.h"
 
 /**
- * struct vxdp_frame - a copied frame
+ * struct vxdp_frame - a frame that waits
  * @node: in a backlog, or a list of the thread that holds it
- * @len: bytes
+ * @len: bytes, all in all
+ * @head: bytes of @data
  * @local: another port sent it
+ * @nr_frags: entries of @frag
+ * @hdr: its virtio-net header; all zero unless it is a GSO frame
+ * @frag: what follows @data, in references to memory of a page_pool; NULL where
+ *	@data is all
  * @data: from the Ethernet header on
  */
 struct vxdp_frame {
 	struct list_head node;
 	u32 len;
+	u32 head;
 	bool local;
-	u8 data[] __counted_by(len);
+	u8 nr_frags;
+	struct virtio_net_hdr hdr;
+	skb_frag_t *frag;
+	u8 data[] __counted_by(head);
 };
 
 /**
  * struct vxdp_backlog - a bounded queue
  * @lock: producers are in softirq or have it off, the consumer is the worker
  * @frames: under @lock
- * @len: frames that were put in and not yet done with, the worker's included;
- *	written under @lock, read without
+ * @len: frames that were put in and not yet done with, the worker's included, by
+ *	vxdp_frame_weight(); written under @lock, read without
  */
 struct vxdp_backlog {
 	spinlock_t lock;
@@ -38,9 +49,20 @@ struct vxdp_backlog {
 };
 
 struct vxdp_frame *vxdp_frame_alloc(u32 len, gfp_t gfp);
+struct vxdp_frame *vxdp_frame_share(const struct xdp_buff *xdp,
+				    const struct virtio_net_hdr *hdr, gfp_t gfp);
 void vxdp_frame_free(struct vxdp_frame *frame);
 u32 vxdp_frames_free(struct list_head *frames);
 void vxdp_buff_read(const struct xdp_buff *xdp, u32 off, void *to, u32 len);
+
+/*
+ * For how many frames it counts: so that a backlog's bytes are bounded by its frames,
+ * too.
+ */
+static inline u32 vxdp_frame_weight(const struct vxdp_frame *frame)
+{
+	return likely(!frame->nr_frags) ? 1 : DIV_ROUND_UP(frame->len, VHOST_XDP_FRAME_MAX);
+}
 
 void vxdp_backlog_init(struct vxdp_backlog *b);
 bool vxdp_backlog_add(struct vxdp_backlog *b, struct list_head *frames, u32 nr, u32 max);

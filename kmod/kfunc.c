@@ -113,7 +113,20 @@ static struct vxdp_frame *cut_segment(const struct vxdp_gso *gso,
 	return frame;
 }
 
-/* A GSO frame of another guest: cut, for we do not know if this one takes it. */
+/* For a guest that takes it. */
+static int deliver_whole(struct vxdp_port *port, struct vxdp_queue *q,
+			 const struct xdp_buff *xdp, const struct virtio_net_hdr *hdr)
+{
+	struct vxdp_frame *frame = vxdp_frame_share(xdp, hdr, GFP_ATOMIC);
+	LIST_HEAD(frames);
+
+	if (!frame)
+		return refuse(port, VHOST_XDP_STAT_RX_DROP_NOMEM, -ENOMEM);
+	list_add(&frame->node, &frames);
+	return enqueue(port, q, &frames, vxdp_frame_weight(frame));
+}
+
+/* A GSO frame of another guest: as it is, or cut for a guest that does not take it. */
 static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
 		       const struct vxdp_tx_slot *slot)
 {
@@ -130,11 +143,15 @@ static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
 			   xdp_get_buff_len(xdp)))
 		return -EINVAL;
 
+	if (is_full(port, q))
+		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
+	if (vxdp_taker_takes(&q->taker, hdr.gso_type)) {
+		hdr.hdr_len = gso.hdr_len;
+		return deliver_whole(port, q, xdp, &hdr);
+	}
 	nr = vxdp_gso_segs(&gso);
 	if (nr > LOCAL_SEGS_MAX)
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_OVERSIZE, -EMSGSIZE);
-	if (is_full(port, q))
-		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
 	for (i = 0; i < nr; i++) {
 		frame = cut_segment(&gso, xdp, i);
 		if (!frame) {

@@ -11,6 +11,7 @@
 #include "kfunc.h"
 #include "netlink.h"
 #include "port.h"
+#include "taker.h"
 #include "uplink.h"
 
 static struct pernet_operations pernet_ops = {
@@ -25,9 +26,12 @@ static int __init vxdp_init(void)
 	ret = vxdp_buf_init();
 	if (ret)
 		return ret;
-	ret = vxdp_uplink_init();
+	ret = vxdp_taker_init();
 	if (ret)
 		goto exit_buf;
+	ret = vxdp_uplink_init();
+	if (ret)
+		goto exit_taker;
 	ret = register_pernet_subsys(&pernet_ops);
 	if (ret)
 		goto exit_uplink;
@@ -43,6 +47,8 @@ exit_pernet:
 	unregister_pernet_subsys(&pernet_ops);
 exit_uplink:
 	vxdp_uplink_exit();
+exit_taker:
+	vxdp_taker_exit();
 exit_buf:
 	vxdp_buf_exit();
 	return ret;
@@ -57,6 +63,7 @@ static void __exit vxdp_exit(void)
 	vxdp_netlink_exit();
 	unregister_pernet_subsys(&pernet_ops);
 	vxdp_uplink_exit();
+	vxdp_taker_exit();
 	vxdp_fast_exit();
 	vxdp_buf_exit();
 	rcu_barrier();

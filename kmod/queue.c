@@ -46,6 +46,7 @@ struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port)
 	INIT_LIST_HEAD(&q->host_frames);
 	vxdp_backlog_init(&q->backlog);
 	vxdp_fast_setup(q);
+	vxdp_taker_init_one(&q->taker);
 	vxdp_ring_init(&q->ring[VXDP_RING_RX], q, VXDP_WORK_RX);
 	vxdp_ring_init(&q->ring[VXDP_RING_TX], q, VXDP_WORK_TX);
 	q->hdr_len = sizeof(struct virtio_net_hdr);
@@ -142,6 +143,7 @@ static struct socket *stop_rx(struct vxdp_queue *q)
 	vxdp_ring_unlock(ring);
 
 	vxdp_port_rx_disable(q->port, q);
+	vxdp_taker_forget(&q->taker);
 	synchronize_net();
 	vxdp_fast_drain(q);
 	vxdp_ring_lock(ring);
@@ -391,6 +393,8 @@ static int start(struct vxdp_queue *q, struct vxdp_ring *ring, struct socket *so
 		ret = vxdp_port_rx_enable(q->port, q);
 	if (ret)
 		return ret;
+	if (rx && q->port->xdp && q->sock_hlen)
+		vxdp_taker_learn(&q->taker, sock);
 
 	vxdp_ring_lock(ring);
 	old = ring->backend;
@@ -405,7 +409,9 @@ static int start(struct vxdp_queue *q, struct vxdp_ring *ring, struct socket *so
 
 	if (!ret)
 		put_socket(old);
-	else if (rx && !old)
+	else if (rx)
+		vxdp_taker_forget(&q->taker);
+	if (ret && rx && !old)
 		vxdp_port_rx_disable(q->port, q);
 	return ret;
 }

@@ -15,6 +15,7 @@
 #include "poll.h"
 #include "port.h"
 #include "slot.h"
+#include "taker.h"
 
 #define VXDP_FEATURES							      \
 	((1ULL << VIRTIO_F_NOTIFY_ON_EMPTY) | (1ULL << VHOST_F_LOG_ALL) |     \
@@ -104,6 +105,7 @@ struct vxdp_scratch {
  *	that uses fewer queue pairs than it has leaves the others empty. Written
  *	under the receive ring's lock and by the dying worker, read by programs
  * @fast: the receive ring in the hands of softirqs; own lock
+ * @taker: which GSO frames the guest takes whole; own lock
  * @backlog: own lock
  * @rx_held: frames taken out of the backlog and not yet delivered; receive
  *	ring's lock
@@ -134,6 +136,7 @@ struct vxdp_queue {
 
 	bool rx_live;
 	struct vxdp_fast fast;
+	struct vxdp_taker taker;
 	struct vxdp_backlog backlog;
 	struct list_head rx_held;
 

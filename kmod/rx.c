@@ -132,6 +132,20 @@ static enum outcome fault(struct rx *rx, struct room *room)
 	return BROKEN;
 }
 
+static bool copy_frame(const struct vxdp_frame *frame, struct iov_iter *it)
+{
+	u32 i, size;
+
+	if (copy_to_iter(frame->data, frame->head, it) != frame->head)
+		return false;
+	for (i = 0; i < frame->nr_frags; i++) {
+		size = skb_frag_size(&frame->frag[i]);
+		if (copy_to_iter(skb_frag_address(&frame->frag[i]), size, it) != size)
+			return false;
+	}
+	return true;
+}
+
 static enum outcome put_frame(struct rx *rx, const struct vxdp_frame *frame)
 {
 	struct virtio_net_hdr_mrg_rxbuf hdr = {};
@@ -150,9 +164,9 @@ static enum outcome put_frame(struct rx *rx, const struct vxdp_frame *frame)
 		return ret;
 
 	hdr.num_buffers = cpu_to_le16(room.heads);
+	hdr.hdr = frame->hdr;
 	iov_iter_init(&it, ITER_DEST, q->scratch->iov, room.iovs, room.len);
-	if (copy_to_iter(&hdr, q->hdr_len, &it) != q->hdr_len ||
-	    copy_to_iter(frame->data, frame->len, &it) != frame->len)
+	if (copy_to_iter(&hdr, q->hdr_len, &it) != q->hdr_len || !copy_frame(frame, &it))
 		return fault(rx, &room);
 	vxdp_stats_packet(q->port->stats,
 			  frame->local ? VHOST_XDP_STAT_RX_LOCAL_PACKETS :
@@ -165,6 +179,7 @@ static enum outcome from_backlog(struct rx *rx)
 	struct vxdp_queue *q = rx->q;
 	struct vxdp_frame *frame;
 	enum outcome ret;
+	u32 weight;
 
 	if (list_empty(&q->rx_held))
 		vxdp_backlog_take(&q->backlog, &q->rx_held);
@@ -174,8 +189,9 @@ static enum outcome from_backlog(struct rx *rx)
 	ret = put_frame(rx, frame);
 	if (ret == DONE) {
 		list_del(&frame->node);
+		weight = vxdp_frame_weight(frame);
 		vxdp_frame_free(frame);
-		vxdp_backlog_done(&q->backlog, 1);
+		vxdp_backlog_done(&q->backlog, weight);
 	}
 	return ret;
 }
@@ -378,11 +394,13 @@ void vxdp_rx_run(struct vxdp_queue *q)
  */
 void vxdp_rx_purge(struct vxdp_queue *q)
 {
-	u32 nr;
+	struct vxdp_frame *frame;
+	u32 weight = 0;
 
 	lockdep_assert_held(&q->ring[VXDP_RING_RX].lock);
 	vxdp_backlog_take(&q->backlog, &q->rx_held);
-	nr = vxdp_frames_free(&q->rx_held);
-	vxdp_backlog_done(&q->backlog, nr);
-	vxdp_count(q, VHOST_XDP_STAT_RX_DROP_STOPPED, nr);
+	list_for_each_entry(frame, &q->rx_held, node)
+		weight += vxdp_frame_weight(frame);
+	vxdp_count(q, VHOST_XDP_STAT_RX_DROP_STOPPED, vxdp_frames_free(&q->rx_held));
+	vxdp_backlog_done(&q->backlog, weight);
 }

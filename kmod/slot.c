@@ -9,7 +9,7 @@
 #include "queue.h"
 
 /* Pages of the longest frame, a GSO frame. */
-#define PAGES_MAX	(1 + DIV_ROUND_UP(VXDP_GSO_FRAME_MAX, PAGE_SIZE))
+#define PAGES_MAX	DIV_ROUND_UP(VXDP_GSO_FRAME_MAX, PAGE_SIZE)
 
 /* Its place is in @start, of @size bytes; nothing is copied yet. */
 static void set_frame(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
@@ -50,28 +50,36 @@ static void set_frags(struct vxdp_tx_slot *slot, struct page **page, u32 len)
 	}
 }
 
-/* Context: softirqs off. Return: false where there is no memory. */
-static bool find_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 len)
+/*
+ * Its first @head bytes, at most VXDP_BUF_MAX, lie together.
+ * Context: softirqs off. Return: false where there is no memory.
+ */
+static bool find_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 head, u32 len)
 {
 	struct vxdp_buf *buf = this_cpu_ptr(&vxdp_buf);
 	struct page *page[PAGES_MAX] __uninitialized;
-	u32 more, size;
-	void *start;
+	u32 size = vxdp_buf_size(head);
+	void *start = vxdp_buf_cut(buf, size);
 
-	if (len <= VXDP_BUF_MAX) {
-		size = vxdp_buf_size(len);
-		start = vxdp_buf_cut(buf, size);
-		if (start)
-			set_frame(q, slot, buf, start, size, len);
-		return start;
-	}
-	more = len - VXDP_BUF_MAX;
-	if (!vxdp_buf_pages(buf, page, 1 + DIV_ROUND_UP(more, PAGE_SIZE)))
+	if (!start)
 		return false;
-	set_frame(q, slot, buf, page_address(page[0]), PAGE_SIZE, VXDP_BUF_MAX);
+	if (len > head && !vxdp_buf_pages(buf, page, DIV_ROUND_UP(len - head, PAGE_SIZE))) {
+		vxdp_buf_put(start);
+		return false;
+	}
+	set_frame(q, slot, buf, start, size, head);
 	slot->len = len;
-	set_frags(slot, page + 1, more);
+	if (len > head)
+		set_frags(slot, page, len - head);
 	return true;
+}
+
+/* Of a GSO frame the headers, of another as much as there is room for. */
+static u32 head_of(const struct virtio_net_hdr *hdr, u32 len)
+{
+	bool gso = hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE;
+
+	return min_t(u32, len, gso ? VXDP_GSO_HDR_MAX : VXDP_BUF_MAX);
 }
 
 static u32 copy_frame(struct vxdp_tx_slot *slot, struct iov_iter *it)
@@ -152,8 +160,8 @@ u32 vxdp_slot_build(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
 		    const struct vxdp_chain *chain)
 {
 	struct iov_iter it;
+	u32 len, head, why;
 	bool room;
-	u32 len, why;
 
 	if (chain->out_len < q->hdr_len)
 		return VHOST_XDP_STAT_TX_DROP_HDR;
@@ -164,12 +172,13 @@ u32 vxdp_slot_build(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
 	if (copy_from_iter(&slot->hdr, sizeof(slot->hdr), &it) != sizeof(slot->hdr))
 		return VHOST_XDP_STAT_TX_DROP_FAULT;
 	iov_iter_advance(&it, q->hdr_len - sizeof(slot->hdr));
+	head = head_of(&slot->hdr, len);
 	why = vxdp_net_hdr_check(&slot->hdr, len, VXDP_BUF_MAX);
 	if (why)
 		return why;
 
 	local_bh_disable();
-	room = find_room(q, slot, len);
+	room = find_room(q, slot, head, len);
 	local_bh_enable();
 	if (!room)
 		return VHOST_XDP_STAT_TX_DROP_NOMEM;
@@ -181,53 +190,85 @@ u32 vxdp_slot_build(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
 	return why;
 }
 
-/**
- * vxdp_slot_plain() - read a plain chain once, into a slot
- * @q: the queue pair
- * @slot: where to; on failure it holds no memory
- * @buf: this CPU's
- * @chain: the chain: a header and at least an Ethernet header, at most what a page
- *	has room for
- * @why: out: the enum vhost_xdp_stat of why the frame is dropped, or 0
- *
+/* Its header, in front of the frame, asks for something. Return: as read_plain(). */
+static noinline int finish_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
+{
+	u32 why;
+
+	memcpy(&slot->hdr, slot->data - q->hdr_len, sizeof(slot->hdr));
+	if (slot->hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+		vxdp_slot_free(slot);
+		return 0;
+	}
+	why = vxdp_net_hdr_check(&slot->hdr, slot->len, VXDP_BUF_MAX);
+	if (!why)
+		why = finish_frame(slot);
+	if (!why)
+		return 1;
+	vxdp_slot_free(slot);
+	vxdp_count(q, why, 1);
+	return -1;
+}
+
+/*
  * Header and frame are read in one go: the header lies in front of the frame, where
  * the program will find its metadata.
- *
- * Context: the worker, softirqs off: a page that is not there is not faulted in.
- * Return: false where this is not the way: use vxdp_slot_build().
+ * Return: 1: it is in the slot; -1: it was dropped and counted; 0: not the way.
  */
-bool vxdp_slot_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
-		     struct vxdp_buf *buf, const struct vxdp_plain *chain, u32 *why)
+static __always_inline int read_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
+				      struct vxdp_buf *buf, const struct vxdp_plain *chain)
 {
 	u32 hdr_len = q->hdr_len, len = chain->len - hdr_len;
 	u32 size = vxdp_buf_size(len);
-	void *start = vxdp_buf_cut(buf, size);
-	struct virtio_net_hdr *hdr;
+	void *start = vxdp_buf_cut(buf, size), *hdr;
 
-	*why = 0;
 	if (unlikely(!start))
-		return false;
+		return 0;
 	set_frame(q, slot, buf, start, size, len);
 	hdr = slot->data - hdr_len;
 	/* Nothing to check: the range is in the memory table, the room is ours. */
-	if (unlikely(raw_copy_from_user(hdr, (void __user *)chain->uaddr, chain->len)))
-		goto other;
-	/* Nothing is asked for. */
-	if (likely(!*(u64 *)hdr))
-		return true;
-	if (hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE)
-		goto other;
-	slot->hdr = *hdr;
-	*why = vxdp_net_hdr_check(hdr, len, VXDP_BUF_MAX);
-	if (!*why)
-		*why = finish_frame(slot);
-	if (*why)
+	if (unlikely(raw_copy_from_user(hdr, (void __user *)chain->uaddr, chain->len))) {
 		vxdp_slot_free(slot);
-	return true;
+		return 0;
+	}
+	/* Nothing is asked for, as nearly always. */
+	if (likely(!*(u64 *)hdr))
+		return 1;
+	return finish_plain(q, slot);
+}
 
-other:
-	vxdp_slot_free(slot);
-	return false;
+/**
+ * vxdp_slot_plain() - read plain chains, once, into slots
+ * @q: the queue pair
+ * @slot: where to, room for @nr
+ * @chain: the chains: each a header and at least an Ethernet header, at most what a
+ *	page has room for
+ * @nr: how many
+ * @done: out: how many were read; the next one is not to be read like this, but by
+ *	vxdp_slot_build()
+ *
+ * Frames that are dropped are counted.
+ *
+ * Context: the worker, softirqs and page faults off.
+ * Return: how many slots are filled.
+ */
+u32 vxdp_slot_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
+		    const struct vxdp_plain *chain, u32 nr, u32 *done)
+{
+	struct vxdp_buf *buf = this_cpu_ptr(&vxdp_buf);
+	struct vxdp_tx_slot *next = slot;
+	u32 i;
+	int ret;
+
+	for (i = 0; i < nr; i++) {
+		ret = read_plain(q, next, buf, &chain[i]);
+		if (!ret)
+			break;
+		if (likely(ret > 0))
+			next++;
+	}
+	*done = i;
+	return next - slot;
 }
 
 /**

@@ -9,7 +9,6 @@
 #include <net/xdp.h>
 #include "core/plain.h"
 
-struct vxdp_buf;
 struct vxdp_queue;
 
 /* It is a GSO frame: @hdr says of what kind. */
@@ -44,8 +43,8 @@ static inline bool vxdp_slot_is_gso(const struct vxdp_tx_slot *slot)
 
 u32 vxdp_slot_build(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
 		    const struct vxdp_chain *chain);
-bool vxdp_slot_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
-		     struct vxdp_buf *buf, const struct vxdp_plain *chain, u32 *why);
+u32 vxdp_slot_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
+		    const struct vxdp_plain *chain, u32 nr, u32 *done);
 void vxdp_slot_free(struct vxdp_tx_slot *slot);
 
 #endif /* VXDP_SLOT_H */

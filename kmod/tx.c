@@ -111,43 +111,30 @@ static bool last_is_gso(const struct tx *tx)
 	return tx->slots && vxdp_slot_is_gso(&tx->q->scratch->slot[tx->slots - 1]);
 }
 
-/* Into slots; what is not so plain after all is put back. */
-static void to_slots(struct tx *tx, const struct vxdp_plain *chain, u32 n)
-{
-	struct vxdp_buf *buf = this_cpu_ptr(&vxdp_buf);
-	struct vxdp_scratch *s = tx->q->scratch;
-	u32 i, why;
-
-	for (i = 0; i < n; i++) {
-		if (!vxdp_slot_plain(tx->q, &s->slot[tx->slots], buf, &chain[i], &why))
-			break;
-		if (likely(!why))
-			tx->slots++;
-		else
-			vxdp_count(tx->q, why, 1);
-		s->used[tx->used++] = (struct vxdp_used){ .id = chain[i].head };
-		tx->bytes += chain[i].len;
-	}
-	tx->packets += i;
-	tx->descs += i;
-	vxdp_vring_rewind(&tx->ring->vr, n - i);
-}
-
 /* The plain chains that come next, as many as a batch has room for. */
 static void take_plain(struct tx *tx)
 {
-	u32 hdr_len = tx->q->hdr_len, room = VXDP_TX_BATCH - tx->used;
-	struct vxdp_plain *chain = tx->q->scratch->plain;
-	u32 n;
+	u32 hdr_len = tx->q->hdr_len, room = VXDP_TX_BATCH - tx->used, n, i;
+	struct vxdp_scratch *s = tx->q->scratch;
+	struct vxdp_plain *chain = s->plain;
 
 	/* A page that is not there is left to vxdp_slot_build(), which may sleep. */
 	local_bh_disable();
 	pagefault_disable();
 	n = vxdp_plain_next(&tx->ring->vr, chain, room, hdr_len + ETH_HLEN,
 			    hdr_len + VXDP_BUF_MAX);
-	to_slots(tx, chain, n);
+	tx->slots += vxdp_slot_plain(tx->q, s->slot + tx->slots, chain, n, &i);
 	pagefault_enable();
 	local_bh_enable();
+
+	vxdp_vring_rewind(&tx->ring->vr, n - i);
+	n = i;
+	for (i = 0; i < n; i++) {
+		s->used[tx->used++] = (struct vxdp_used){ .id = chain[i].head };
+		tx->bytes += chain[i].len;
+	}
+	tx->packets += n;
+	tx->descs += n;
 	if (tx->used == VXDP_TX_BATCH)
 		flush(tx);
 }

@@ -136,7 +136,8 @@ enum vhost_xdp_attr {
  *	absent where nothing did
  * @VHOST_XDP_QA_TX_ERROR: u32, likewise
  * @VHOST_XDP_QA_FEATURES: u64, what the VMM acknowledged
- * @VHOST_XDP_QA_BACKLOG: u32, frames waiting for the guest now
+ * @VHOST_XDP_QA_BACKLOG: u32, frames waiting for the guest now; one longer than
+ *	VHOST_XDP_FRAME_MAX counts as so many as would hold it
  * @VHOST_XDP_QA_PAD: alignment of the u64s
  */
 enum vhost_xdp_queue_attr {
@@ -261,8 +262,11 @@ struct vhost_xdp_meta {
  *
  * 0, or: -EINVAL flags; -ENOENT no such port; -ENETDOWN none of its queue pairs
  * is running; -EMSGSIZE above VHOST_XDP_FRAME_MAX; -ENOBUFS backlog full;
- * -ENOMEM. The port counts each failure but the first two. A GSO frame is cut into
- * frames, at most 128; with @flags it is -EINVAL.
+ * -ENOMEM. The port counts each failure but the first two. A GSO frame is handed
+ * over whole where the VMM has told its tap that the guest takes such frames, and a
+ * program that writes to it afterwards, behind the first 256 bytes, may write to
+ * what is handed over; for other guests it is cut into frames, at most 128. With
+ * @flags it is -EINVAL.
  */
 #define VHOST_XDP_PORT_HOST	0U
 

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * local.c - GSO frames from guest to guest: whole where the VMM has told the
+ * receiver's tap that the guest takes them, cut where not, whatever else the tap
+ * goes through, and never more of them waiting than the backlog is allowed.
+ */
+#define _GNU_SOURCE
+#include <linux/if_tun.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "../vmm/flow.h"
+
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+#define GSO_SIZE 1400
+#define LARGE 65160
+#define ROUNDS 10
+
+#define OTHER "pb"
+#define OTHER_TAP "pbtap"
+
+static const uint8_t mac_b[6] = { 0x02, 0x76, 0x78, 0, 0, 0x02 };
+
+static const struct nic_cfg guest = {
+	.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
+	.rx_len = 1536, .tx_len = 65600, .tx_bufs = 40,
+};
+
+struct two {
+	struct bench a, b;	/* a sends to b */
+	uint32_t seq;
+};
+
+struct kind {
+	const char *name;
+	bool v6, udp, ecn;
+	uint8_t type;
+	unsigned int takes;	/* TUN_F_* that b needs for it */
+};
+
+static const struct kind kinds[] = {
+	{ "TSO4", 0, 0, 0, VIRTIO_NET_HDR_GSO_TCPV4, TUN_F_TSO4 },
+	{ "TSO6", 1, 0, 0, VIRTIO_NET_HDR_GSO_TCPV6, TUN_F_TSO6 },
+	{ "TSO4 with ECN", 0, 0, 1, VIRTIO_NET_HDR_GSO_TCPV4,
+	  TUN_F_TSO4 | TUN_F_TSO_ECN },
+	{ "USO, IPv4", 0, 1, 0, VIRTIO_NET_HDR_GSO_UDP_L4,
+	  TUN_F_USO4 | TUN_F_USO6 },
+	{ "USO, IPv6", 1, 1, 0, VIRTIO_NET_HDR_GSO_UDP_L4,
+	  TUN_F_USO4 | TUN_F_USO6 },
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static void open_two(struct two *t, struct nic_cfg other)
+{
+	memset(t, 0, sizeof(*t));
+	port_attach(LANE_XDP, OTHER, mac_b, 0, "");
+	bench_open(&t->a, LANE_XDP, guest);
+	bench_open_on(&t->b, LANE_XDP, other, OTHER, OTHER_TAP);
+}
+
+static void close_two(struct two *t)
+{
+	bench_close(&t->b);
+	bench_close(&t->a);
+	port_detach(LANE_XDP, OTHER);
+}
+
+static void takes(struct two *t, unsigned int offloads)
+{
+	NEED(!ioctl(t->b.tap, TUNSETOFFLOAD, offloads));
+}
+
+static struct inet_spec spec_of(const struct two *t, const struct kind *k,
+				unsigned int payload)
+{
+	struct inet_spec s = {
+		.v6 = k->v6, .udp = k->udp, .payload = payload,
+		.seq = t->seq, .first = t->seq * 7919,
+	};
+
+	memcpy(s.dst, mac_b, 6);
+	memcpy(s.src, mac_guest, 6);
+	return s;
+}
+
+static struct virtio_net_hdr_v1 header(const struct kind *k,
+				       const struct inet_spec *s)
+{
+	unsigned int hlen = inet_hlen(s);
+
+	return (struct virtio_net_hdr_v1){
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = k->type | (k->ecn ? VIRTIO_NET_HDR_GSO_ECN : 0),
+		.gso_size = GSO_SIZE,
+		.hdr_len = hlen,
+		.csum_start = hlen - (s->udp ? 8 : 20),
+		.csum_offset = s->udp ? 6 : 16,
+	};
+}
+
+/* To be published by the caller. */
+static void offer(struct two *t, const struct inet_spec *s,
+		  const struct virtio_net_hdr_v1 *h, enum nic_layout layout)
+{
+	uint8_t *p;
+
+	nic_tx_reclaim(&t->a.nic);
+	p = nic_tx_slot(&t->a.nic);
+	NEED(p);
+	NEED(nic_tx(&t->a.nic, h, inet_build(s, p, h->flags), layout, false));
+}
+
+static bool next_frame(struct two *t, struct nic_frame *f)
+{
+	struct ring *r = &t->b.nic.ring[NIC_RX];
+
+	while (!nic_rx(&t->b.nic, f)) {
+		if (ring_call_on(r) && !wait_fd(r->call, 8000)) {
+			ktap_diag("nothing more came");
+			return false;
+		}
+		eventfd_take(r->call);
+	}
+	return true;
+}
+
+static void done(struct two *t)
+{
+	nic_rx_done(&t->b.nic);
+	ring_publish(&t->b.nic.ring[NIC_RX]);
+}
+
+/* The payload of @s is complete, in @frames frames. */
+static bool collect(struct two *t, const struct inet_spec *s,
+		    const struct virtio_net_hdr_v1 *whole, unsigned int *frames)
+{
+	unsigned int got = 0, bytes;
+	struct nic_frame f;
+	uint32_t at;
+	bool ok;
+
+	for (*frames = 0; got < s->payload; ++*frames) {
+		bool partial;
+
+		if (!next_frame(t, &f))
+			return false;
+		partial = f.hdr.hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		at = got;
+		ok = inet_verify(s, f.data, f.len, partial, &at, &bytes) &&
+		     CHECK(at == got) &&
+		     CHECK(f.hdr.hdr.gso_type == (whole ? whole->gso_type : 0)) &&
+		     CHECK(partial == !!whole);
+		if (ok && whole)
+			ok = CHECK(f.hdr.hdr.gso_size == whole->gso_size) &&
+			     CHECK(f.hdr.hdr.csum_start == whole->csum_start) &&
+			     CHECK(f.hdr.hdr.csum_offset == whole->csum_offset) &&
+			     CHECK(f.hdr.hdr.hdr_len == inet_hlen(s));
+		done(t);
+		if (!ok)
+			return false;
+		got += bytes;
+	}
+	return CHECK(got == s->payload);
+}
+
+/* Each kind, of several lengths, comes whole or cut as it should. */
+static bool send_kind(struct two *t, const struct kind *k, bool whole)
+{
+	static const unsigned int payload[] = { LARGE, 3000, 20000, 65400 };
+	unsigned int i, frames, pieces;
+
+	for (i = 0; i < ROUNDS; i++) {
+		struct inet_spec s = spec_of(t, k, payload[i % 4]);
+		struct virtio_net_hdr_v1 h = header(k, &s);
+
+		pieces = (s.payload + GSO_SIZE - 1) / GSO_SIZE;
+		offer(t, &s, &h, i % 3);
+		ring_publish(&t->a.nic.ring[NIC_TX]);
+		t->seq += s.payload;
+		if (!collect(t, &s, whole ? &h : NULL, &frames) ||
+		    !CHECK(frames == (whole ? 1 : pieces))) {
+			ktap_diag("%s, %u bytes, %s", k->name, s.payload,
+				  whole ? "whole" : "cut");
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool send_all(struct two *t, unsigned int offloads)
+{
+	unsigned int i, need;
+
+	for (i = 0; i < KINDS; i++) {
+		need = kinds[i].takes | TUN_F_CSUM;
+		if (!send_kind(t, &kinds[i], (offloads & need) == need))
+			return false;
+	}
+	return true;
+}
+
+/* While it runs, the guest acknowledges this and that, and takes it back. */
+static void as_told(struct two *t)
+{
+	static const unsigned int told[] = {
+		0, TUN_F_CSUM,
+		TUN_F_CSUM | TUN_F_TSO4,
+		TUN_F_CSUM | TUN_F_TSO6,
+		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
+		TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6,
+		TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN |
+			TUN_F_USO4 | TUN_F_USO6,
+		0,
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		ktap_case(60, "the tap was told 0x%02x", told[i]);
+		takes(t, told[i]);
+		ktap_ok(send_all(t, told[i]));
+	}
+}
+
+/* It is still the same tap; what was said before the start counts, too. */
+static void renamed(struct two *t)
+{
+	bool ok;
+
+	ktap_case(60, "renamed, then told");
+	NEED(!net_run("ip link set " OTHER_TAP " name elsewhere"));
+	takes(t, TUN_F_CSUM | TUN_F_TSO4);
+	ok = send_all(t, TUN_F_CSUM | TUN_F_TSO4);
+	NEED(!nic_stop(&t->b.nic) && !nic_resume(&t->b.nic));
+	ktap_ok(ok && send_all(t, TUN_F_CSUM | TUN_F_TSO4));
+
+	ktap_case(60, "an administrator switches its TSO off");
+	NEED(!net_run("ethtool -K elsewhere tso off > /dev/null"));
+	ok = send_all(t, TUN_F_CSUM);
+	NEED(!net_run("ethtool -K elsewhere tso on > /dev/null"));
+	ktap_ok(ok && send_all(t, TUN_F_CSUM | TUN_F_TSO4));
+
+	ktap_case(60, "deleted while it is the backend");
+	NEED(!net_run("ip link del elsewhere"));
+	ktap_ok(send_all(t, 0));
+}
+
+/* A flow of GSO frames and others: nothing overtakes. */
+static void in_order(struct two *t, unsigned int offloads)
+{
+	const struct virtio_net_hdr_v1 none = { 0 };
+	const struct kind *k = &kinds[0];
+	struct inet_spec s[16];
+	unsigned int i, round, frames;
+	bool ok = true;
+
+	takes(t, offloads);
+	for (round = 0; round < 20 && ok; round++) {
+		for (i = 0; i < 16; i++) {
+			bool gso = (i ^ round) & 1;
+			struct virtio_net_hdr_v1 h;
+
+			s[i] = spec_of(t, k, gso ? 9000 : 100 + i);
+			h = header(k, &s[i]);
+			offer(t, &s[i], gso ? &h : &none, i % 3);
+			t->seq += s[i].payload;
+		}
+		ring_publish(&t->a.nic.ring[NIC_TX]);
+		for (i = 0; i < 16 && ok; i++) {
+			bool whole = offloads && (i ^ round) & 1;
+			struct virtio_net_hdr_v1 h = header(k, &s[i]);
+
+			ok = collect(t, &s[i], whole ? &h : NULL, &frames);
+		}
+	}
+	ktap_ok(ok);
+}
+
+/* A guest that does not refill: what waits for it is bounded, the rest counted. */
+static void bounded(struct two *t)
+{
+	const struct kind *k = &kinds[0];
+	unsigned int i, sent = 400, frames, came = 0;
+	uint64_t before, dropped;
+	struct ctl_port p;
+	bool ok = true;
+	struct inet_spec s;
+	struct nic_frame f;
+
+	takes(t, TUN_F_CSUM | TUN_F_TSO4);
+	before = ctl_stat(OTHER, VHOST_XDP_STAT_RX_DROP_BACKLOG);
+	s = spec_of(t, k, LARGE);
+	for (i = 0; i < sent; i++) {
+		struct virtio_net_hdr_v1 h = header(k, &s);
+
+		offer(t, &s, &h, NIC_ONE);
+		ring_publish(&t->a.nic.ring[NIC_TX]);
+		/* The sender's buffer is free again: it was dealt with. */
+		while (nic_tx_reclaim(&t->a.nic) == 0) {
+			struct ring *r = &t->a.nic.ring[NIC_TX];
+
+			if (ring_call_on(r) && !wait_fd(r->call, 8000)) {
+				ktap_diag("frame %u was not sent", i);
+				ktap_ok(false);
+				return;
+			}
+			eventfd_take(r->call);
+		}
+	}
+	NEED(!ctl_get(OTHER, &p));
+	dropped = ctl_stat(OTHER, VHOST_XDP_STAT_RX_DROP_BACKLOG) - before;
+	ok = CHECK(p.nqueues == 1) &&
+	     CHECK(p.queue[0].backlog <= p.backlog) &&
+	     CHECK(p.queue[0].backlog > p.backlog - 7) && CHECK(dropped > 0);
+	/* What was not refused comes, whole and once. */
+	for (i = 0; i < sent - dropped && ok; i++, came++)
+		ok = collect(t, &s, &(struct virtio_net_hdr_v1){
+				.gso_type = k->type, .gso_size = GSO_SIZE,
+				.csum_start = 34, .csum_offset = 16 }, &frames) &&
+		     CHECK(frames == 1);
+	ktap_ok(ok && CHECK(!nic_rx(&t->b.nic, &f)));
+	if (!ok)
+		ktap_diag("%u of %u came, %llu dropped, backlog %u of %u", came,
+			  sent, (unsigned long long)dropped,
+			  p.queue[0].backlog, p.backlog);
+}
+
+static void without_header(void)
+{
+	struct nic_cfg cfg = guest;
+	struct two t;
+
+	ktap_case(60, "a tap without header is not asked");
+	cfg.features = BIT64(VIRTIO_F_VERSION_1) | F_MRG |
+		       BIT64(VHOST_NET_F_VIRTIO_NET_HDR);
+	open_two(&t, cfg);
+	takes(&t, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
+	ktap_ok(send_all(&t, 0));
+	close_two(&t);
+}
+
+int main(void)
+{
+	struct two t;
+
+	ktap_case(60, "setup");
+	net_ready(LANE_XDP);
+	port_attach(LANE_XDP, PORT, mac_guest, 0, "");
+	open_two(&t, guest);
+	as_told(&t);
+	ktap_case(60, "in order, whole");
+	in_order(&t, TUN_F_CSUM | TUN_F_TSO4);
+	ktap_case(60, "in order, cut");
+	in_order(&t, 0);
+	ktap_case(120, "a guest that does not refill");
+	bounded(&t);
+	renamed(&t);
+	close_two(&t);
+	without_header();
+	port_detach(LANE_XDP, PORT);
+	return ktap_done();
+}
