@@ -15,6 +15,7 @@
 #include <linux/mutex.h>
 #include <linux/futex.h>
 #include <linux/if_ether.h>
+#include <linux/if_xdp.h>
 #include <linux/if_vlan.h>
 #include <linux/in.h>
 #include <linux/ip.h>

@@ -21,6 +21,7 @@
 
 #include <linux/types.h>
 #include <linux/if_ether.h>
+#include <linux/if_xdp.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
@@ -45,6 +46,9 @@ typedef __s32 s32;
 
 #ifndef __always_inline
 #define __always_inline	inline __attribute__((always_inline))
+#endif
+#ifndef XDP_PKT_CONTD			/* <linux/if_xdp.h> of 6.6 */
+#define XDP_PKT_CONTD		(1 << 0)
 #endif
 
 #define U16_MAX			UINT16_MAX
@@ -74,6 +78,12 @@ typedef __s32 s32;
 #define smp_mb()	us_barrier()
 #define smp_wmb()	us_barrier()
 #define smp_rmb()	us_barrier()
+
+/* Of memory that the kernel shares, not of a VMM's. */
+#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, val)	(*(volatile __typeof__(x) *)&(x) = (val))
+#define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 
 static inline void *vxdp_zalloc(size_t size)
 {
