@@ -60,6 +60,7 @@ int vhost_xdp_ingress(struct xdp_md *ctx)
 	__u32 ifindex = ctx->ingress_ifindex, port;
 	__u64 flags;
 	__u16 vlan;
+	int ret;
 
 	if ((void *)(eth + 1) > end || frame_vlan(eth, end, &vlan))
 		return XDP_PASS;
@@ -73,7 +74,11 @@ int vhost_xdp_ingress(struct xdp_md *ctx)
 	port = fdb_find(ifindex, vlan, eth->h_dest);
 	if (!port)
 		return XDP_PASS;
-	if (bpf_vhost_xdp_deliver(ctx, port, flags))
+	ret = bpf_vhost_xdp_deliver(ctx, port, flags | VHOST_XDP_DELIVER_REDIRECT);
+	/* The port's AF_XDP socket takes it from here. */
+	if (ret == XDP_REDIRECT)
+		return XDP_REDIRECT;
+	if (ret)
 		vxdp_count(port, ingress_refused);
 	return XDP_DROP;
 }

@@ -206,13 +206,26 @@ static void decide(struct batch *b, struct vxdp_tx_slot *slot)
 	}
 }
 
+/*
+ * The AF_XDP socket sends after the batch. A GSO frame, always the last of its
+ * batch, goes at once, as do frames that follow one: what comes before those must
+ * not come behind.
+ */
+static struct vxdp_xsk *socket_for(struct vxdp_queue *q, const struct vxdp_tx_slot *last)
+{
+	if (likely(!q->xsk) || vxdp_slot_is_gso(last) || time_before(jiffies, q->skbs_until))
+		return NULL;
+	return q->xsk;
+}
+
 static void decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 {
 	struct vxdp_queue *q = b->e.q;
 	u32 i;
 
 	q->rxq.dev = b->dev;
-	vxdp_uplink_begin(&b->out, q->port, b->dev, q->scratch->out);
+	vxdp_uplink_begin(&b->out, q->port, b->dev, q->scratch->out,
+			  socket_for(q, &slot[nr - 1]));
 	this_cpu_write(running, &b->e);
 	for (i = 0; i < nr; i++) {
 		q->rxq.mem = slot[i].mem;
@@ -328,12 +341,16 @@ static void pass_copies(struct vxdp_queue *q)
  */
 void vxdp_egress_run(struct vxdp_queue *q, u32 nr)
 {
+	bool host;
 	u32 i;
 
 	lockdep_assert_held(&q->ring[VXDP_RING_TX].lock);
 	if (!nr)
 		return;
-	if (!decide_all(q, nr))
+	host = decide_all(q, nr);
+	if (q->xsk)
+		vxdp_xsk_kick(q->xsk);
+	if (!host)
 		return;
 	for (i = 0; i < nr; i++) {
 		if (q->scratch->slot[i].flags & VXDP_SLOT_HOST)

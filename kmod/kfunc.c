@@ -174,7 +174,7 @@ __bpf_kfunc_start_defs();
  * See <linux/vhost_xdp.h>, which is the specification.
  *
  * Context: an XDP program; softirqs off.
- * Return: 0 or a negative error.
+ * Return: 0, a negative error, or XDP_REDIRECT.
  */
 __bpf_kfunc int bpf_vhost_xdp_deliver(struct xdp_md *ctx, u32 port_id, u64 flags)
 {
@@ -185,7 +185,8 @@ __bpf_kfunc int bpf_vhost_xdp_deliver(struct xdp_md *ctx, u32 port_id, u64 flags
 	struct vxdp_queue *q;
 	int ret;
 
-	if (flags & ~VHOST_XDP_DELIVER_STRIP_VLAN || (gso && flags))
+	if (flags & ~(VHOST_XDP_DELIVER_STRIP_VLAN | VHOST_XDP_DELIVER_REDIRECT) ||
+	    (gso && flags) || (e && flags & VHOST_XDP_DELIVER_REDIRECT))
 		return -EINVAL;
 	if (port_id == VHOST_XDP_PORT_HOST)
 		return e ? vxdp_egress_copy_to_host(e) : -EINVAL;
@@ -194,6 +195,11 @@ __bpf_kfunc int bpf_vhost_xdp_deliver(struct xdp_md *ctx, u32 port_id, u64 flags
 	port = xa_load(&vxdp_ports, port_id);
 	if (!port) {
 		ret = -ENOENT;
+		goto unlock;
+	}
+	if (flags & VHOST_XDP_DELIVER_REDIRECT &&
+	    vxdp_xsk_redirect(port, xdp, flags & VHOST_XDP_DELIVER_STRIP_VLAN)) {
+		ret = XDP_REDIRECT;
 		goto unlock;
 	}
 	q = pick_queue(port, e ? e->q->index : xdp->rxq->queue_index);

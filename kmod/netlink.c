@@ -6,6 +6,7 @@
 #include <net/genetlink.h>
 #include "netlink.h"
 #include "queue.h"
+#include "xsk.h"
 
 static struct genl_family family;
 
@@ -19,6 +20,10 @@ static const struct netlink_range_validation backlog_range = {
 	.max = VHOST_XDP_BACKLOG_MAX,
 };
 
+static const struct netlink_range_validation nic_queue_range = {
+	.max = U16_MAX,
+};
+
 static const struct nla_policy policy[VHOST_XDP_A_MAX + 1] = {
 	[VHOST_XDP_A_ID]	= NLA_POLICY_MIN(NLA_U32, 1),
 	[VHOST_XDP_A_NAME]	= { .type = NLA_NUL_STRING, .len = VHOST_XDP_NAME_MAX - 1 },
@@ -29,6 +34,7 @@ static const struct nla_policy policy[VHOST_XDP_A_MAX + 1] = {
 	[VHOST_XDP_A_GID]	= { .type = NLA_U32 },
 	[VHOST_XDP_A_MODE]	= NLA_POLICY_MAX(NLA_U32, 0777),
 	[VHOST_XDP_A_EGRESS_FD]	= NLA_POLICY_MIN(NLA_S32, -1),
+	[VHOST_XDP_A_XSK_QUEUE]	= NLA_POLICY_FULL_RANGE(NLA_U32, &nic_queue_range),
 	[VHOST_XDP_A_BACKLOG]	= NLA_POLICY_FULL_RANGE(NLA_U32, &backlog_range),
 };
 
@@ -138,6 +144,8 @@ static bool put_stats(struct sk_buff *msg, const struct vxdp_port *port)
 		return false;
 	for (i = 1; i < VHOST_XDP_STAT_PAD; i++) {
 		sum = 0;
+		if (i == VHOST_XDP_STAT_RX_DROP_XSK)
+			sum = vxdp_xsk_dropped(port);
 		for_each_possible_cpu(cpu)
 			sum += READ_ONCE(per_cpu_ptr(port->stats, cpu)->val[i]);
 		if (nla_put_u64_64bit(msg, i, sum, VHOST_XDP_STAT_PAD))
@@ -185,6 +193,11 @@ static bool put_uplink(struct sk_buff *msg, const struct vxdp_port *port)
 	ok = !dev || !nla_put_u32(msg, VHOST_XDP_A_IFINDEX, dev->ifindex);
 	rcu_read_unlock();
 	return ok;
+}
+
+static bool put_xsk(struct sk_buff *msg, const struct vxdp_port *port)
+{
+	return !port->xsk || !nla_put_u32(msg, VHOST_XDP_A_XSK_QUEUE, port->xsk->first);
 }
 
 static bool put_egress(struct sk_buff *msg, const struct vxdp_port *port)
@@ -241,7 +254,8 @@ static int put_port(struct sk_buff *msg, struct vxdp_port *port, u32 portid, u32
 	if (!put_name(msg, port))
 		goto cancel;
 	if (cmd != VHOST_XDP_CMD_PORT_DEL &&
-	    (!put_conf_attrs(msg, port) || !put_uplink(msg, port) || !put_egress(msg, port)))
+	    (!put_conf_attrs(msg, port) || !put_uplink(msg, port) || !put_xsk(msg, port) ||
+	     !put_egress(msg, port)))
 		goto cancel;
 	if (live && (!put_stats(msg, port) || !put_queues(msg, port)))
 		goto cancel;
@@ -325,6 +339,7 @@ static int port_new(struct sk_buff *skb, struct genl_info *info)
 	};
 	struct nlattr *name = info->attrs[VHOST_XDP_A_NAME];
 	struct nlattr *uplink = info->attrs[VHOST_XDP_A_IFINDEX];
+	struct nlattr *xsk = info->attrs[VHOST_XDP_A_XSK_QUEUE];
 	struct vxdp_port *port;
 	const char *why = NULL;
 	struct sk_buff *msg;
@@ -342,6 +357,14 @@ static int port_new(struct sk_buff *skb, struct genl_info *info)
 	nla_strscpy(conf.name, name, sizeof(conf.name));
 	if (uplink)
 		conf.ifindex = nla_get_u32(uplink);
+	if (xsk && !uplink) {
+		NL_SET_ERR_MSG_ATTR(info->extack, xsk, "XSK_QUEUE wants IFINDEX");
+		return -EINVAL;
+	}
+	if (xsk) {
+		conf.xsk = true;
+		conf.nic_queue = nla_get_u32(xsk);
+	}
 	msg = new_reply();
 	if (!msg)
 		return -ENOMEM;

@@ -8,9 +8,9 @@
  *
  * Teardown, in vxdp_port_delete(): (1) out of the table: no program, no netlink
  * request finds it; (2) the node goes: no new open, for misc_deregister() waits
- * for one under way; (3) the uplink goes: nobody sends; (4) the set of receivers
- * goes: nobody receives; (5) the opens' workers are told, and the opens keep the
- * memory by their references until they are closed.
+ * for one under way; (3) its AF_XDP sockets and the uplink go: nobody sends; (4) the
+ * set of receivers goes: nobody receives; (5) the opens' workers are told, and the
+ * opens keep the memory by their references until they are closed.
  */
 #include <linux/ctype.h>
 #include <linux/module.h>
@@ -19,6 +19,7 @@
 #include "node.h"
 #include "queue.h"
 #include "uplink.h"
+#include "xsk.h"
 
 DEFINE_XARRAY_ALLOC1(vxdp_ports);
 static DEFINE_MUTEX(ports_lock);
@@ -96,6 +97,7 @@ static void free_port_rcu(struct rcu_head *rcu)
 	struct vxdp_port *port = container_of(rcu, struct vxdp_port, rcu);
 
 	free_percpu(port->stats);
+	kfree(port->xsk);
 	kfree(port);
 }
 
@@ -106,6 +108,7 @@ static void free_port(struct kref *ref)
 
 	if (prog)
 		bpf_prog_put(prog);
+	vxdp_xsk_free(port);
 	mutex_destroy(&port->lock);
 	call_rcu(&port->rcu, free_port_rcu);
 }
@@ -191,7 +194,8 @@ static int check_conf(const struct vxdp_port_conf *conf, const char **why)
  * @why: out: on failure, what the user is told; or unchanged
  *
  * Context: process; ports_lock; takes RTNL.
- * Return: 0, -EINVAL, -EEXIST, -ENODEV, -ENOMEM, -ENOSPC.
+ * Return: 0, -EINVAL, -EEXIST, -ENODEV, -ENOMEM, -ENOSPC; and what
+ * vxdp_xsk_create() says.
  */
 int vxdp_port_create(struct net *net, struct vxdp_port_conf *conf,
 		     struct vxdp_port **portp, const char **why)
@@ -218,12 +222,18 @@ int vxdp_port_create(struct net *net, struct vxdp_port_conf *conf,
 		}
 	}
 
+	if (conf->xsk) {
+		ret = vxdp_xsk_create(port, conf->ifindex, conf->nic_queue, conf->queues, why);
+		if (ret)
+			goto release_xsk;
+	}
+
 	/* Found by number only when it is whole: reserve, publish, fill. */
 	ret = xa_alloc_cyclic(&vxdp_ports, &port->id, NULL, xa_limit_32b, &next_id,
 			      GFP_KERNEL);
 	if (ret < 0) {
 		ret = ret == -EBUSY ? -ENOSPC : ret;
-		goto detach_uplink;
+		goto release_xsk;
 	}
 	/* Before anybody can open it, or frames would go out unseen. */
 	rcu_assign_pointer(port->egress, conf->egress);
@@ -242,7 +252,8 @@ int vxdp_port_create(struct net *net, struct vxdp_port_conf *conf,
 erase:
 	RCU_INIT_POINTER(port->egress, NULL);
 	xa_erase(&vxdp_ports, port->id);
-detach_uplink:
+release_xsk:
+	vxdp_xsk_release(port);
 	vxdp_uplink_detach(port);
 put_port:
 	vxdp_port_put(port);
@@ -313,6 +324,7 @@ void vxdp_port_delete(struct vxdp_port *port)
 	vxdp_netlink_notify(port, VHOST_XDP_CMD_PORT_DEL);
 	xa_erase(&vxdp_ports, port->id);
 	del_node(port);
+	vxdp_xsk_release(port);
 	vxdp_uplink_detach(port);
 
 	mutex_lock(&port->lock);

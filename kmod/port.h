@@ -13,6 +13,7 @@
 #include "stats.h"
 
 struct vxdp_queue;
+struct vxdp_xsks;
 
 /**
  * struct vxdp_rx_set - the queue pairs of a port that may receive
@@ -32,12 +33,16 @@ struct vxdp_rx_set {
  * struct vxdp_port_conf - what PORT_NEW and PORT_SET can say of a port
  * @name: PORT_NEW only
  * @ifindex: PORT_NEW only; 0: no uplink
+ * @xsk: PORT_NEW only; by AF_XDP sockets, from queue @nic_queue of the uplink on
+ * @nic_queue: PORT_NEW only
  * @set: the fields below that are to be taken over
  * @egress: program, its reference goes to the port; NULL takes it out
  */
 struct vxdp_port_conf {
 	char name[VHOST_XDP_NAME_MAX];
 	u32 ifindex;
+	bool xsk;
+	u32 nic_queue;
 	u32 set;
 	u32 queues;
 	u32 backlog;
@@ -65,6 +70,7 @@ struct vxdp_port_conf {
  * @name: immutable
  * @nodename: below /dev; immutable
  * @xdp: it was made with an uplink: this is the xdp lane; immutable
+ * @xsk: its AF_XDP sockets, where it is on the xsk lane; immutable
  * @misc: the node
  * @lock: protects what follows, down to @dead
  * @queues: the open queue pairs
@@ -91,6 +97,7 @@ struct vxdp_port {
 	char name[VHOST_XDP_NAME_MAX];
 	char nodename[sizeof(VHOST_XDP_DEV_DIR "/") + VHOST_XDP_NAME_MAX];
 	bool xdp;
+	struct vxdp_xsks *xsk;
 	struct miscdevice misc;
 
 	struct mutex lock;

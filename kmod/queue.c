@@ -58,6 +58,8 @@ struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port)
 		kvfree(q);
 		return ERR_PTR(ret);
 	}
+	q->xsk = vxdp_xsk_of(port, q->index);
+	vxdp_xsk_join(q->xsk, q);
 	return q;
 }
 
@@ -201,6 +203,8 @@ static void cleanup(struct vxdp_queue *q)
  */
 void vxdp_queue_close(struct vxdp_queue *q)
 {
+	/* stop() waits for the grace period. */
+	vxdp_xsk_leave(q->xsk);
 	mutex_lock(&q->lock);
 	stop(q);
 	cleanup(q);

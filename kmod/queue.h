@@ -16,6 +16,7 @@
 #include "port.h"
 #include "slot.h"
 #include "taker.h"
+#include "xsk.h"
 
 #define VXDP_FEATURES							      \
 	((1ULL << VIRTIO_F_NOTIFY_ON_EMPTY) | (1ULL << VHOST_F_LOG_ALL) |     \
@@ -89,6 +90,7 @@ struct vxdp_scratch {
  * @port: holds a reference; immutable
  * @index: number on the port; port->lock
  * @node: in port->queues; port->lock
+ * @xsk: the port's AF_XDP socket for this index, or NULL; immutable
  * @offered: features that VHOST_GET_FEATURES offers; immutable
  * @lock: taken by every ioctl; protects what follows, down to @hdr_len
  * @mm: the owner's, or NULL
@@ -119,6 +121,7 @@ struct vxdp_queue {
 	struct vxdp_port *port;
 	u32 index;
 	struct list_head node;
+	struct vxdp_xsk *xsk;
 	u64 offered;
 
 	struct mutex lock;

@@ -123,6 +123,8 @@ static void publish(struct rx *rx)
 {
 	vxdp_ring_publish(rx->ring, rx->used);
 	rx->used = 0;
+	if (rx->q->xsk)
+		vxdp_xsk_rx_flush(&rx->q->xsk->rx);
 }
 
 static enum outcome fault(struct rx *rx, struct room *room)
@@ -132,25 +134,32 @@ static enum outcome fault(struct rx *rx, struct room *room)
 	return BROKEN;
 }
 
-static bool copy_frame(const struct vxdp_frame *frame, struct iov_iter *it)
-{
-	u32 i, size;
+/* A frame where it waits. */
+struct source {
+	const struct virtio_net_hdr *hdr;	/* all zero unless it is a GSO frame */
+	const struct vxdp_piece *piece;
+	u32 nr;
+	u32 len;
+	enum vhost_xdp_stat stat;		/* of frames; that of bytes is the next */
+};
 
-	if (copy_to_iter(frame->data, frame->head, it) != frame->head)
-		return false;
-	for (i = 0; i < frame->nr_frags; i++) {
-		size = skb_frag_size(&frame->frag[i]);
-		if (copy_to_iter(skb_frag_address(&frame->frag[i]), size, it) != size)
+static bool copy_pieces(const struct source *from, struct iov_iter *it)
+{
+	const struct vxdp_piece *piece = from->piece;
+	u32 nr = from->nr;
+
+	for (; nr; nr--, piece++) {
+		if (copy_to_iter(piece->at, piece->len, it) != piece->len)
 			return false;
 	}
 	return true;
 }
 
-static enum outcome put_frame(struct rx *rx, const struct vxdp_frame *frame)
+static enum outcome put_frame(struct rx *rx, const struct source *from)
 {
 	struct virtio_net_hdr_mrg_rxbuf hdr = {};
 	struct vxdp_queue *q = rx->q;
-	u64 need = q->hdr_len + frame->len;
+	u64 need = q->hdr_len + from->len;
 	enum outcome ret;
 	struct iov_iter it;
 	struct room room;
@@ -164,20 +173,31 @@ static enum outcome put_frame(struct rx *rx, const struct vxdp_frame *frame)
 		return ret;
 
 	hdr.num_buffers = cpu_to_le16(room.heads);
-	hdr.hdr = frame->hdr;
+	hdr.hdr = *from->hdr;
 	iov_iter_init(&it, ITER_DEST, q->scratch->iov, room.iovs, room.len);
-	if (copy_to_iter(&hdr, q->hdr_len, &it) != q->hdr_len || !copy_frame(frame, &it))
+	if (copy_to_iter(&hdr, q->hdr_len, &it) != q->hdr_len || !copy_pieces(from, &it))
 		return fault(rx, &room);
-	vxdp_stats_packet(q->port->stats,
-			  frame->local ? VHOST_XDP_STAT_RX_LOCAL_PACKETS :
-					 VHOST_XDP_STAT_RX_XDP_PACKETS, frame->len);
+	vxdp_stats_packet(q->port->stats, from->stat, from->len);
 	return commit(rx, &room, need);
+}
+
+static u32 find_pieces(const struct vxdp_frame *frame, struct vxdp_piece *piece)
+{
+	u32 i;
+
+	piece[0] = (struct vxdp_piece){ frame->data, frame->head };
+	for (i = 0; i < frame->nr_frags; i++)
+		piece[i + 1] = (struct vxdp_piece){ skb_frag_address(&frame->frag[i]),
+						    skb_frag_size(&frame->frag[i]) };
+	return i + 1;
 }
 
 static enum outcome from_backlog(struct rx *rx)
 {
+	struct vxdp_piece piece[MAX_SKB_FRAGS + 1];
 	struct vxdp_queue *q = rx->q;
 	struct vxdp_frame *frame;
+	struct source from;
 	enum outcome ret;
 	u32 weight;
 
@@ -186,13 +206,44 @@ static enum outcome from_backlog(struct rx *rx)
 	frame = list_first_entry_or_null(&q->rx_held, struct vxdp_frame, node);
 	if (!frame)
 		return NONE;
-	ret = put_frame(rx, frame);
+	from = (struct source){
+		.hdr = &frame->hdr,
+		.piece = piece,
+		.nr = find_pieces(frame, piece),
+		.len = frame->len,
+		.stat = frame->local ? VHOST_XDP_STAT_RX_LOCAL_PACKETS :
+				       VHOST_XDP_STAT_RX_XDP_PACKETS,
+	};
+	ret = put_frame(rx, &from);
 	if (ret == DONE) {
 		list_del(&frame->node);
 		weight = vxdp_frame_weight(frame);
 		vxdp_frame_free(frame);
 		vxdp_backlog_done(&q->backlog, weight);
 	}
+	return ret;
+}
+
+static enum outcome from_xsk(struct rx *rx)
+{
+	static const struct virtio_net_hdr plain;
+	struct vxdp_xsk *x = rx->q->xsk;
+	struct vxdp_xsk_frame frame;
+	struct source from;
+	enum outcome ret;
+
+	if (!x || !vxdp_xsk_peek(x, &frame))
+		return NONE;
+	from = (struct source){
+		.hdr = &plain,
+		.piece = frame.piece,
+		.nr = frame.nr,
+		.len = frame.len,
+		.stat = VHOST_XDP_STAT_RX_XSK_PACKETS,
+	};
+	ret = put_frame(rx, &from);
+	if (ret == DONE)
+		vxdp_xsk_rx_done(&x->rx, &frame);
 	return ret;
 }
 
@@ -294,9 +345,13 @@ static bool refilled(struct rx *rx)
 	return true;
 }
 
-/* The backlog is the bulk, but must not keep the socket from its turn. */
+/*
+ * The AF_XDP socket or the backlog is the bulk, and they take turns; but must not
+ * keep the VMM's socket from its own.
+ */
 static enum outcome next_frame(struct rx *rx)
 {
+	bool xsk_first = rx->frames & 1;
 	enum outcome ret;
 
 	if (rx->frames % SOCK_TURN == SOCK_TURN - 1) {
@@ -304,7 +359,9 @@ static enum outcome next_frame(struct rx *rx)
 		if (ret != NONE)
 			return ret;
 	}
-	ret = from_backlog(rx);
+	ret = xsk_first ? from_xsk(rx) : from_backlog(rx);
+	if (ret == NONE)
+		ret = xsk_first ? from_backlog(rx) : from_xsk(rx);
 	return ret == NONE ? from_sock(rx) : ret;
 }
 
@@ -395,12 +452,15 @@ void vxdp_rx_run(struct vxdp_queue *q)
 void vxdp_rx_purge(struct vxdp_queue *q)
 {
 	struct vxdp_frame *frame;
-	u32 weight = 0;
+	u32 weight = 0, nr;
 
 	lockdep_assert_held(&q->ring[VXDP_RING_RX].lock);
 	vxdp_backlog_take(&q->backlog, &q->rx_held);
 	list_for_each_entry(frame, &q->rx_held, node)
 		weight += vxdp_frame_weight(frame);
-	vxdp_count(q, VHOST_XDP_STAT_RX_DROP_STOPPED, vxdp_frames_free(&q->rx_held));
+	nr = vxdp_frames_free(&q->rx_held);
 	vxdp_backlog_done(&q->backlog, weight);
+	if (q->xsk)
+		nr += vxdp_xsk_purge(q->xsk);
+	vxdp_count(q, VHOST_XDP_STAT_RX_DROP_STOPPED, nr);
 }

@@ -188,12 +188,15 @@ void vxdp_tx_run(struct vxdp_queue *q)
 {
 	struct vxdp_ring *ring = &q->ring[VXDP_RING_TX];
 	struct tx tx = { .q = q, .ring = ring };
-	bool again;
+	bool again = true;
 
 	mutex_lock(&ring->lock);
 	if (vxdp_ring_runs(ring)) {
 		vxdp_vring_disable_kick(&ring->vr);
 		do {
+			/* Its wake-up comes in place of a kick. */
+			if (q->xsk && !tx.slots && !vxdp_xsk_tx_ready(q->xsk))
+				break;
 			if (q->port->xdp)
 				take_plain(&tx);
 			again = in_budget(&tx);

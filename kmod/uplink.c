@@ -14,6 +14,7 @@
 #include <net/gso.h>
 #include "netlink.h"
 #include "uplink.h"
+#include "xsk.h"
 
 /* Ports with an uplink; RTNL. */
 static LIST_HEAD(attached);
@@ -62,6 +63,8 @@ static void let_go(struct list_head *hidden, struct net_device *dev)
 	list_for_each_entry_safe(port, next, hidden, uplink_node) {
 		list_del_init(&port->uplink_node);
 		netdev_put(dev, &port->uplink_tracker);
+		/* AF_XDP has heard of it before us. */
+		vxdp_xsk_uplink_gone(port);
 		vxdp_netlink_notify(port, VHOST_XDP_CMD_PORT_SET);
 	}
 }
@@ -211,6 +214,7 @@ static void drop(struct vxdp_port *port, struct xdp_frame *frame, u32 why)
  * @port: who counts
  * @dev: its uplink
  * @frame: room for as many frames as are added before the flush
+ * @xsk: the AF_XDP socket that is to send them, by vxdp_xsk_kick(); NULL: the driver
  *
  * A device without ndo_xdp_xmit, or one that has no XDP resources set up for it just
  * now, gets skbs.
@@ -218,18 +222,19 @@ static void drop(struct vxdp_port *port, struct xdp_frame *frame, u32 why)
  * Context: softirqs off, RCU, a bpf_net_context set, until vxdp_uplink_flush().
  */
 void vxdp_uplink_begin(struct vxdp_out *out, struct vxdp_port *port,
-		       struct net_device *dev, struct xdp_frame **frame)
+		       struct net_device *dev, struct xdp_frame **frame, struct vxdp_xsk *xsk)
 {
-	bool frames = dev->netdev_ops->ndo_xdp_xmit &&
-		      dev->xdp_features & NETDEV_XDP_ACT_NDO_XMIT;
+	bool frames = xsk || (dev->netdev_ops->ndo_xdp_xmit &&
+			      dev->xdp_features & NETDEV_XDP_ACT_NDO_XMIT);
 
 	out->port = port;
 	out->dev = dev;
+	out->xsk = xsk;
 	out->problem = link_problem(dev);
 	out->max_len = max_len(dev);
 	/* So that all go the long way where none can leave. */
 	out->frames = frames && !out->problem;
-	out->frags = out->frames && dev->xdp_features & NETDEV_XDP_ACT_NDO_XMIT_SG;
+	out->frags = out->frames && (xsk || dev->xdp_features & NETDEV_XDP_ACT_NDO_XMIT_SG);
 	out->nr = 0;
 	out->bytes = 0;
 	out->frame = frame;
@@ -300,7 +305,7 @@ static u32 xmit_frames(struct vxdp_out *out, struct xdp_frame **frame, u32 nr, u
 }
 
 /**
- * vxdp_uplink_flush() - hand the driver what was added
+ * vxdp_uplink_flush() - hand driver or socket what was added
  * @out: begun; empty afterwards
  *
  * As many frames a call as a devmap sends: drivers have arrays of that size.
@@ -313,6 +318,12 @@ void vxdp_uplink_flush(struct vxdp_out *out)
 
 	if (!out->nr)
 		return;
+	if (unlikely(out->xsk)) {
+		vxdp_xsk_send(out->xsk, out->frame, out->nr);
+		out->nr = 0;
+		out->bytes = 0;
+		return;
+	}
 	for (at = 0; at < out->nr; at += part) {
 		part = min_t(u32, out->nr - at, DEV_MAP_BULK_SIZE);
 		sent += xmit_frames(out, out->frame + at, part,

@@ -10,14 +10,16 @@
 #include "port.h"
 
 struct virtio_net_hdr;
+struct vxdp_xsk;
 
 /**
  * struct vxdp_out - frames that are to leave together
  * @port: who counts
  * @dev: its uplink
+ * @xsk: the AF_XDP socket that takes frames in the driver's place, or NULL
  * @problem: why no frame can leave just now, or 0
  * @max_len: longest frame
- * @frames: the driver takes frames as they are
+ * @frames: driver or socket takes frames as they are
  * @frags: those of several buffers, too
  * @nr: frames in @frame
  * @bytes: of them
@@ -28,6 +30,7 @@ struct virtio_net_hdr;
 struct vxdp_out {
 	struct vxdp_port *port;
 	struct net_device *dev;
+	struct vxdp_xsk *xsk;
 	u32 problem;
 	u32 max_len;
 	bool frames;
@@ -40,7 +43,7 @@ struct vxdp_out {
 int vxdp_uplink_attach(struct vxdp_port *port, u32 ifindex);
 void vxdp_uplink_detach(struct vxdp_port *port);
 void vxdp_uplink_begin(struct vxdp_out *out, struct vxdp_port *port,
-		       struct net_device *dev, struct xdp_frame **frame);
+		       struct net_device *dev, struct xdp_frame **frame, struct vxdp_xsk *xsk);
 void vxdp_uplink_add_other(struct vxdp_out *out, struct xdp_frame *frame);
 void vxdp_uplink_flush(struct vxdp_out *out);
 void vxdp_uplink_send_skb(struct vxdp_out *out, struct xdp_frame *frame);

@@ -13,8 +13,8 @@
  * ============  ====================================================  =======
  * command       attributes (! required, -> in the answer only)        reply
  * ============  ====================================================  =======
- * PORT_NEW      NAME!, IFINDEX, QUEUES, FEATURES, BACKLOG, UID, GID,  PORT_NEW
- *               MODE, EGRESS_FD
+ * PORT_NEW      NAME!, IFINDEX, XSK_QUEUE, QUEUES, FEATURES, BACKLOG, PORT_NEW
+ *               UID, GID, MODE, EGRESS_FD
  * PORT_DEL      ID or NAME                                            ack
  * PORT_GET      ID or NAME; with NLM_F_DUMP none: every port of the   PORT_NEW
  *               network namespace, in order of ID
@@ -28,7 +28,10 @@
  * owns that network namespace, and PORT_NEW also in the initial one, because /dev
  * has no namespaces; PORT_GET wants nothing. A port with an IFINDEX
  * is on the xdp lane: IFINDEX must exist in the same namespace and not be a
- * loopback. A port without is plain vhost-net over the socket that the VMM hands
+ * loopback. With XSK_QUEUE it is on the xsk lane: the module makes as many AF_XDP
+ * sockets as there are QUEUES, for so many queues of the uplink from XSK_QUEUE on,
+ * one for each queue pair; the caller's memory limits, its cgroup and CAP_NET_RAW
+ * count for them. A port without is plain vhost-net over the socket that the VMM hands
  * to VHOST_NET_SET_BACKEND. EGRESS_FD is a BPF_PROG_TYPE_XDP program with
  * BPF_F_XDP_HAS_FRAGS, neither bound to a device nor for a map, or -1 to take it
  * out; the answer names the program by EGRESS_ID.
@@ -36,7 +39,9 @@
  * Errors, each with an extended-ack text that names the attribute: EEXIST (the
  * name is taken), ENODEV (no such port, no such uplink), ERANGE (a value out of
  * range), EINVAL (a bad name, an attribute missing), EBADF and EINVAL (EGRESS_FD),
- * EPERM, ENOMEM, ENOSPC (no minor or port number left).
+ * EPERM, ENOMEM, ENOSPC (no minor or port number left); of XSK_QUEUE: EBUSY (the
+ * queue has an AF_XDP socket), EINVAL (there is no such queue), EAFNOSUPPORT
+ * (CONFIG_XDP_SOCKETS), ENOBUFS (limit of locked memory).
  *
  * The multicast group "ports" carries PORT_NEW, PORT_SET (with all attributes
  * but STATS and QUEUE) and PORT_DEL (ID, NAME) for each change in the namespace,
@@ -104,6 +109,8 @@ enum vhost_xdp_cmd {
  * @VHOST_XDP_A_QUEUE: nested enum vhost_xdp_queue_attr, one a queue pair that is
  *	open; answer only
  * @VHOST_XDP_A_PAD: alignment of the u64s
+ * @VHOST_XDP_A_XSK_QUEUE: u32, the first queue of the uplink that is the port's by
+ *	an AF_XDP socket; absent where the port is not on the xsk lane
  */
 enum vhost_xdp_attr {
 	VHOST_XDP_A_UNSPEC,
@@ -122,6 +129,7 @@ enum vhost_xdp_attr {
 	VHOST_XDP_A_STATS,
 	VHOST_XDP_A_QUEUE,
 	VHOST_XDP_A_PAD,
+	VHOST_XDP_A_XSK_QUEUE,
 
 	__VHOST_XDP_A_MAX,
 	VHOST_XDP_A_MAX = __VHOST_XDP_A_MAX - 1,
@@ -215,7 +223,14 @@ enum vhost_xdp_queue_attr {
 	  "direction")							       \
 	X(KICKS, "kicks", "kick eventfds seen by the worker")		       \
 	X(CALLS, "calls", "call eventfds signalled")			       \
-	X(WAKEUPS, "wakeups", "times the worker was woken")
+	X(WAKEUPS, "wakeups", "times the worker was woken")		       \
+	X(RX_XSK_PACKETS, "rx_xsk_packets", "frames from an AF_XDP socket")    \
+	X(RX_XSK_BYTES, "rx_xsk_bytes", "their bytes")			       \
+	X(TX_XSK_PACKETS, "tx_xsk_packets", "frames to an AF_XDP socket")      \
+	X(TX_XSK_BYTES, "tx_xsk_bytes", "their bytes")			       \
+	X(RX_DROP_XSK, "rx_drop_xsk", "AF_XDP socket full")		       \
+	X(TX_DROP_XSK, "tx_drop_xsk", "no room towards the AF_XDP socket")     \
+	X(XSK_REFUSED, "xsk_refused", "AF_XDP ring entries that were wrong")
 
 /**
  * enum vhost_xdp_stat - attribute types inside VHOST_XDP_A_STATS
@@ -262,7 +277,9 @@ struct vhost_xdp_meta {
  *
  * 0, or: -EINVAL flags; -ENOENT no such port; -ENETDOWN none of its queue pairs
  * is running; -EMSGSIZE above VHOST_XDP_FRAME_MAX; -ENOBUFS backlog full;
- * -ENOMEM. The port counts each failure but the first two. A GSO frame is handed
+ * -ENOMEM; with VHOST_XDP_DELIVER_REDIRECT also XDP_REDIRECT: the frame is for the
+ * port's AF_XDP socket, nothing was copied, and the program returns this verdict at
+ * once. The port counts each failure but the first two. A GSO frame is handed
  * over whole where the VMM has told its tap that the guest takes such frames, and a
  * program that writes to it afterwards, behind the first 256 bytes, may write to
  * what is handed over; for other guests it is cut into frames, at most 128. With
@@ -272,5 +289,7 @@ struct vhost_xdp_meta {
 
 /* Leave out the 4 bytes of the 802.1Q tag behind the MAC addresses. */
 #define VHOST_XDP_DELIVER_STRIP_VLAN	(1ULL << 0)
+/* Not in an egress program: the answer may be XDP_REDIRECT. */
+#define VHOST_XDP_DELIVER_REDIRECT	(1ULL << 1)
 
 #endif /* _UAPI_LINUX_VHOST_XDP_H */
