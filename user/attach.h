@@ -18,6 +18,9 @@ struct attach_options {
 	unsigned int n_mac;
 	uint16_t vlan;			/* 0: untagged */
 	uint32_t queues;
+	bool xsk;			/* lane: AF_XDP, not xdp */
+	bool nic_queue_said;
+	uint32_t nic_queue;		/* the first that is the port's; xsk only */
 	enum xdp_attach_mode mode;	/* XDP_MODE_UNSPEC: not said */
 	uint32_t uid;
 	uint32_t gid;

@@ -17,6 +17,8 @@ static const struct option long_options[] = {
 	{ "mac", required_argument, NULL, 'm' },
 	{ "vlan", required_argument, NULL, 'v' },
 	{ "queues", required_argument, NULL, 'q' },
+	{ "lane", required_argument, NULL, 'l' },
+	{ "queue", required_argument, NULL, 'n' },
 	{ "mode", required_argument, NULL, 'x' },
 	{ "owner", required_argument, NULL, 'o' },
 	{ "no-spoof-check", no_argument, NULL, 's' },
@@ -83,6 +85,28 @@ static int take_queues(struct attach_options *o, const char *arg)
 	return EXIT_OK;
 }
 
+static int take_lane(struct attach_options *o, const char *arg)
+{
+	o->xsk = !strcmp(arg, "xsk");
+	if (!o->xsk && strcmp(arg, "xdp"))
+		return usage("attach", "attach: '%s' is no lane: 'xdp' or 'xsk'",
+			     arg);
+	return EXIT_OK;
+}
+
+static int take_nic_queue(struct attach_options *o, const char *arg)
+{
+	unsigned long value;
+
+	if (!number_parse(arg, 0, UINT16_MAX, &value))
+		return usage("attach",
+			     "attach: '%s' is no queue of an uplink: 0 to %d",
+			     arg, UINT16_MAX);
+	o->nic_queue = value;
+	o->nic_queue_said = true;
+	return EXIT_OK;
+}
+
 static int take_mode(struct attach_options *o, const char *arg)
 {
 	if (!strcmp(arg, "native"))
@@ -122,6 +146,10 @@ static int take_option(struct attach_options *o, int opt, char **argv)
 		return take_vlan(o, optarg);
 	case 'q':
 		return take_queues(o, optarg);
+	case 'l':
+		return take_lane(o, optarg);
+	case 'n':
+		return take_nic_queue(o, optarg);
 	case 'x':
 		return take_mode(o, optarg);
 	case 'o':
@@ -144,9 +172,9 @@ static int take_option(struct attach_options *o, int opt, char **argv)
 static int check_no_uplink(const struct attach_options *o)
 {
 	if (o->n_mac || o->vlan || o->mode != XDP_MODE_UNSPEC ||
-	    !o->spoof_check)
+	    !o->spoof_check || o->xsk)
 		return usage("attach",
-			     "attach: --mac, --vlan, --mode and --no-spoof-check want an uplink, --no-uplink says there is none");
+			     "attach: --mac, --vlan, --mode, --lane xsk and --no-spoof-check want an uplink, --no-uplink says there is none");
 	return EXIT_OK;
 }
 
@@ -189,6 +217,9 @@ int attach_parse(int argc, char **argv, struct attach_options *o)
 			     "attach: which uplink? Name one, or say --no-uplink");
 	if (!o->name)
 		return usage("attach", "attach: --port NAME is missing");
+	if (o->nic_queue_said && !o->xsk)
+		return usage("attach",
+			     "attach: --queue is for --lane xsk; for the number of queue pairs there is --queues");
 	if (no_uplink)
 		return check_no_uplink(o);
 	o->uplink = argv[optind];

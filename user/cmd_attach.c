@@ -244,6 +244,8 @@ static int new_port(struct attach *a)
 		.uid = a->o.uid,
 		.gid = a->o.gid,
 		.egress_fd = a->egress_fd,
+		.xsk = a->o.xsk,
+		.nic_queue = a->o.nic_queue,
 	};
 	int err = port_new(&a->ctl, &req, &a->port);
 
@@ -253,6 +255,11 @@ static int new_port(struct attach *a)
 		return fail(EXIT_TAKEN,
 			    "attach: there is a port %s already; choose another name, or 'vhost-xdp detach %s'",
 			    a->o.name, a->o.name);
+	if (err == -EBUSY && a->o.xsk)
+		return fail(EXIT_TAKEN,
+			    "attach %s: of its queues %u to %u one has an AF_XDP socket already; choose another --queue, see 'ss --xdp'",
+			    a->link.name, a->o.nic_queue,
+			    a->o.nic_queue + a->o.queues - 1);
 	return fail(exit_of(err), "attach: cannot make port %s: %s%s",
 		    a->o.name, strerror(-err), nl_why(&a->ctl.nl));
 }

@@ -15,17 +15,17 @@ static void print_line(json_t *doc)
 	int vlan = json_integer_value(json_object_get(doc, "vlan"));
 	char *macs = join(json_object_get(doc, "macs"), ",");
 	char vlan_text[8] = "-";
-	const char *name, *state, *owner;
+	const char *name, *state, *owner, *lane;
 	int open, queues;
 
-	if (json_unpack(doc, "{ss ss ss si si}", "name", &name, "state", &state,
-			"owner", &owner, "open_queues", &open, "queues",
-			&queues))
+	if (json_unpack(doc, "{ss ss ss ss si si}", "name", &name, "state",
+			&state, "owner", &owner, "lane", &lane, "open_queues",
+			&open, "queues", &queues))
 		return;
 	if (vlan)
 		snprintf(vlan_text, sizeof(vlan_text), "%d", vlan);
-	printf("%-16s %-12s %-5s %3d/%-3d %-12s %-12s %s\n", name,
-	       uplink ? uplink : "-", vlan_text, open, queues, owner, state,
+	printf("%-16s %-12s %-4s %-5s %3d/%-3d %-12s %-12s %s\n", name,
+	       uplink ? uplink : "-", lane, vlan_text, open, queues, owner, state,
 	       macs && *macs ? macs : "-");
 	free(macs);
 }
@@ -39,8 +39,8 @@ static void print_lines(json_t *ports)
 		puts("No ports. See 'vhost-xdp help attach'.");
 		return;
 	}
-	printf("%-16s %-12s %-5s %-7s %-12s %-12s %s\n", "PORT", "UPLINK",
-	       "VLAN", "QUEUES", "OWNER", "STATE", "MAC");
+	printf("%-16s %-12s %-4s %-5s %-7s %-12s %-12s %s\n", "PORT", "UPLINK",
+	       "LANE", "VLAN", "QUEUES", "OWNER", "STATE", "MAC");
 	json_array_foreach(ports, i, doc)
 		print_line(doc);
 }

@@ -21,6 +21,15 @@ static json_t *describe_uplink(uint32_t ifindex)
 	return json_string(link.name);
 }
 
+/* The way of its frames: it is said when a port is made, and stays. */
+static const char *port_lane(const struct port *port,
+			     const struct vxdp_port *entry)
+{
+	if (port->xsk)
+		return "xsk";
+	return port->ifindex || entry ? "xdp" : "sock";
+}
+
 static json_t *describe_macs(uint32_t id, const struct maps *maps)
 {
 	struct vxdp_fdb_key key = {};
@@ -59,18 +68,22 @@ json_t *describe_port(const struct port *port, const struct maps *maps)
 	if (maps->ports >= 0 && !maps_port_get(maps, port->id, &buf))
 		entry = &buf;
 	snprintf(mode, sizeof(mode), "%04o", port->mode & 07777);
-	doc = json_pack("{ss si ss ss so so si ss ss si si}",
+	doc = json_pack("{ss si ss ss so ss so si ss ss si si}",
 		"name", port->name,
 		"id", port->id,
 		"state", port_state(port, maps, entry),
 		"node", port_node(port->name),
 		"uplink", describe_uplink(port->ifindex),
+		"lane", port_lane(port, entry),
 		"macs", describe_macs(port->id, maps),
 		"vlan", entry ? entry->vlan : 0,
 		"owner", user_text(port->uid),
 		"node_mode", mode,
 		"queues", port->queues,
 		"open_queues", port->opens);
+	if (doc && port->xsk)
+		json_object_set_new(doc, "nic_queue",
+				    json_integer(port->nic_queue));
 	if (doc && maps->hidden)
 		json_object_set_new(doc, "maps_hidden", json_true());
 	if (doc && entry)
@@ -238,6 +251,11 @@ void print_port(json_t *doc)
 		printf(", XDP %s%s", text_of(doc, "xdp_mode"),
 		       json_is_true(json_object_get(doc, "xdp_shared")) ?
 		       " by libxdp's dispatcher" : "");
+	putchar('\n');
+	printf("  %-10s %s", "lane", text_of(doc, "lane"));
+	if (json_is_integer(json_object_get(doc, "nic_queue")))
+		printf(", queue %d of the uplink%s", int_of(doc, "nic_queue"),
+		       int_of(doc, "queues") > 1 ? " and those behind" : "");
 	putchar('\n');
 	if (vlan)
 		printf("  %-10s %d\n", "vlan", vlan);

@@ -2,9 +2,13 @@
 /*
  * doctor_nic.c - what `vhost-xdp doctor UPLINK` looks at (doctor.h).
  */
+#include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <net/if_arp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "doctor.h"
 #include "prog.h"
@@ -80,6 +84,44 @@ static void examine_xmit(struct patient *p, uint64_t can)
 		      "the driver takes no frames by ndo_xdp_xmit now; they leave as skbs, which costs more");
 }
 
+/* Queues that receive, as the kernel lists them. */
+static unsigned int rx_queues(const char *ifname)
+{
+	char pattern[128];
+	unsigned int n = 0;
+	glob_t queues;
+
+	snprintf(pattern, sizeof(pattern), "/sys/class/net/%s/queues/rx-*",
+		 ifname);
+	if (!glob(pattern, 0, NULL, &queues)) {
+		n = queues.gl_pathc;
+		globfree(&queues);
+	}
+	return n;
+}
+
+static void examine_xsk(struct patient *p, uint64_t can)
+{
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	unsigned int queues = rx_queues(p->link->name);
+
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		found(p->f, FOUND_WARN, "xsk",
+		      "boot a kernel with CONFIG_XDP_SOCKETS for --lane xsk",
+		      "the kernel has no AF_XDP");
+	else if (can & XDP_CAN_BASIC && !(can & XDP_CAN_REDIRECT))
+		found(p->f, FOUND_WARN, "xsk",
+		      "with --lane xsk attach with --mode skb",
+		      "the driver does not redirect to AF_XDP sockets");
+	else
+		found(p->f, FOUND_OK, "xsk", NULL,
+		      "%u queue%s for --lane xsk, by copying%s", queues,
+		      queues == 1 ? "" : "s", can & XDP_CAN_ZEROCOPY ?
+		      "; the driver's zero copy is not used" : "");
+	if (fd >= 0)
+		close(fd);
+}
+
 static void examine_mtu(struct patient *p, uint64_t can)
 {
 	uint32_t mtu = p->link->mtu;
@@ -111,6 +153,7 @@ static void examine_xdp(struct patient *p)
 	}
 	examine_native(p, can);
 	examine_xmit(p, can);
+	examine_xsk(p, can);
 	examine_mtu(p, can);
 }
 

@@ -21,6 +21,8 @@ static const struct command commands[] = {
 	  "  --mac MAC           address of the guest, may be repeated (random)\n"
 	  "  --vlan ID           access VLAN, 1 to 4094 (untagged)\n"
 	  "  --queues N          queue pairs, 1 to 256 (1)\n"
+	  "  --lane xdp|xsk      the driver's XDP, or AF_XDP on queues of its own (xdp)\n"
+	  "  --queue N           with xsk: the uplink's first queue for it (0)\n"
 	  "  --mode native|skb   how XDP runs at the uplink (native)\n"
 	  "  --owner USER        who may open the node (root)\n"
 	  "  --no-spoof-check    let the guest send from any address" },

@@ -155,6 +155,8 @@ static int on_port(const struct nlmsghdr *nlh, void *data)
 	port->egress_id = get_u32(tb[VHOST_XDP_A_EGRESS_ID]);
 	port->backlog = get_u32(tb[VHOST_XDP_A_BACKLOG]);
 	port->opens = get_u32(tb[VHOST_XDP_A_OPENS]);
+	port->xsk = tb[VHOST_XDP_A_XSK_QUEUE];
+	port->nic_queue = get_u32(tb[VHOST_XDP_A_XSK_QUEUE]);
 	if (tb[VHOST_XDP_A_NAME])
 		snprintf(port->name, sizeof(port->name), "%s",
 			 mnl_attr_get_str(tb[VHOST_XDP_A_NAME]));
@@ -225,6 +227,8 @@ int port_new(struct control *ctl, const struct port_request *want,
 	mnl_attr_put_strz(req, VHOST_XDP_A_NAME, want->name);
 	if (want->ifindex)
 		mnl_attr_put_u32(req, VHOST_XDP_A_IFINDEX, want->ifindex);
+	if (want->xsk)
+		mnl_attr_put_u32(req, VHOST_XDP_A_XSK_QUEUE, want->nic_queue);
 	if (want->queues)
 		mnl_attr_put_u32(req, VHOST_XDP_A_QUEUES, want->queues);
 	mnl_attr_put_u32(req, VHOST_XDP_A_UID, want->uid);

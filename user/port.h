@@ -33,6 +33,8 @@ struct port {
 	uint32_t egress_id;	/* 0: no program */
 	uint32_t backlog;
 	uint32_t opens;
+	bool xsk;		/* it is on the xsk lane */
+	uint32_t nic_queue;	/* then: its first queue of the uplink */
 	uint64_t stats[VHOST_XDP_STAT_MAX + 1];
 	struct queue *queue;
 	unsigned int n_queue;
@@ -51,6 +53,8 @@ struct port_request {
 	uint32_t uid;
 	uint32_t gid;
 	int egress_fd;		/* -1: none */
+	bool xsk;		/* by AF_XDP, from @nic_queue of the uplink on */
+	uint32_t nic_queue;
 };
 
 /* The connection to the module. */

@@ -122,6 +122,10 @@ usage_errors() {
 	fails 2 'no VLAN' vhost-xdp attach $UP --port p --vlan 4095
 	fails 2 'queue pairs' vhost-xdp attach $UP --port p --queues 257
 	fails 2 'no mode' vhost-xdp attach $UP --port p --mode fast
+	fails 2 'no lane' vhost-xdp attach $UP --port p --lane fast
+	fails 2 'no queue of an uplink' vhost-xdp attach $UP --port p --lane xsk --queue 65536
+	fails 2 'is for --lane xsk' vhost-xdp attach $UP --port p --queue 1
+	fails 2 'want an uplink' vhost-xdp attach --no-uplink --port p --lane xsk
 	fails 2 'wants a value' vhost-xdp attach $UP --port
 	fails 2 'unknown option' vhost-xdp attach $UP --port p --frob
 	fails 2 'want an uplink' vhost-xdp attach --no-uplink --port p --vlan 3
@@ -183,6 +187,48 @@ no_uplink() {
 	[ "$(stat -c %U /dev/vhost-xdp/p)" = nobody ] || stat /dev/vhost-xdp/p
 	works vhost-xdp detach p
 	nothing_left
+}
+
+# A port that has the uplink's only queue by AF_XDP, beside one that shares it.
+xsk_lane() {
+	local i
+	json '.lane == "xsk" and .nic_queue == 0 and .xdp_mode == "native"' \
+		vhost-xdp attach $UP --port p --mac $MAC --lane xsk --queue 0
+	json '.lane == "xdp" and (has("nic_queue") | not)' vhost-xdp attach $UP --port q --mac $MAC2
+	json 'map(.lane) == ["xsk", "xdp"]' vhost-xdp list
+	vhost-xdp list | grep -q "^p .* xsk " || vhost-xdp list
+	vhost-xdp show p | grep -q "lane .*xsk, queue 0" || vhost-xdp show p
+	json '.findings | any(.check == "xsk" and .verdict == "ok" and (.text | startswith("1 queue")))' vhost-xdp doctor $UP
+	fails 5 'AF_XDP socket already' vhost-xdp attach $UP --port r --lane xsk
+	fails 5 'AF_XDP socket already' vhost-xdp attach $UP --port r --lane xsk --queues 2
+	fails 1 'no such queue' vhost-xdp attach $UP --port r --lane xsk --queue 1
+	json 'map(.name) == ["p", "q"]' vhost-xdp list
+	works vhost-xdp detach q
+	works vhost-xdp detach p
+	# The queue is there to be had again, at once.
+	for i in 1 2 3; do
+		json '.lane == "xsk"' vhost-xdp attach $UP --port p --lane xsk
+		works vhost-xdp detach p
+	done
+	json '.lane == "sock"' vhost-xdp attach --no-uplink --port p
+	works vhost-xdp detach p
+	nothing_left
+}
+
+# What fails behind it gives the queue back; a kill leaves it to the next run.
+xsk_rollback() {
+	local how
+	for how in chown:error=EPERM:when=1 bpf:error=ENOMEM:when=12; do
+		under_strace -e "inject=$how" vhost-xdp attach $UP --port p --lane xsk --owner nobody > /dev/null 2> "$ERR" &&
+			works vhost-xdp detach p
+		nothing_left_after "$how"
+	done
+	for how in chown:signal=KILL:when=1 sendto:signal=KILL:when=5; do
+		under_strace -e "inject=$how" vhost-xdp attach $UP --port p --lane xsk --owner nobody > /dev/null 2>&1
+		json '.lane == "xsk" and .state == "ok"' vhost-xdp attach $UP --port p --lane xsk 2> "$ERR"
+		works vhost-xdp detach p
+		nothing_left_after "$how"
+	done
 }
 
 # Two ports of an uplink, two uplinks; what is shared goes with the last.
@@ -400,6 +446,7 @@ check "what cannot be is refused with its reason" refusals
 check "attach, list, show, stats, doctor, qemu-args, detach" attach_shows
 check "an address is made up where none is given" random_mac
 check "a port without an uplink" no_uplink
+check "a port with a queue of its own by AF_XDP" xsk_lane
 check "two ports of an uplink, and a second uplink" several
 check "all-multicast that was on before stays on" allmulti_kept
 check "an address that a macvlan has is refused" taken_address
@@ -413,6 +460,7 @@ check "four attaches and four detaches at once" two_at_once
 check "attach leaves nothing, whichever netlink request fails" fail_netlink
 check "attach leaves nothing, whichever bpf call fails" fail_bpf
 check "attach leaves nothing where the node cannot be given away" fail_chown
+check "attach --lane xsk gives the queue back where it fails or is killed" xsk_rollback
 check "attach can be run again after a kill at a netlink request" kill_netlink
 check "attach can be run again after a kill at a bpf call" kill_bpf
 check "detach can be run again after a kill" kill_detach
