@@ -5,7 +5,7 @@
  * the other ring goes on; a fresh start heals; and the kernel has nothing to
  * say about it (the runner reads its log).
  *
- *	rings xdp|sock|intree
+ *	rings xdp|xsk|sock|intree
  */
 #define _GNU_SOURCE
 #include <string.h>

@@ -23,7 +23,7 @@
 
 #define TIMES 10
 
-static const enum lane lane = LANE_XDP;
+static enum lane lane;
 
 static const struct nic_cfg guest = {
 	.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
@@ -477,6 +477,7 @@ static bool nothing_left(void)
 	       CHECK(slab < slab_before + 8192) && CHECK(!rmmod()) && insmod();
 }
 
+/* lifecycle xdp|xsk [NAME] */
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; bool (*fn)(void); } tests[] = {
@@ -495,13 +496,14 @@ int main(int argc, char **argv)
 	};
 	unsigned int i;
 
+	lane = lane_of(argc > 1 ? argv[1] : "xdp");
 	ktap_case(60, "setup");
 	net_ready(lane);
 	port_attach(lane, PORT, mac_guest, 0, "");
 	NEED(works());
 	slab_before = number_in("/proc/meminfo", "SUnreclaim");
 	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		if (argc > 1 && !strstr(tests[i].name, argv[1]))
+		if (argc > 2 && !strstr(tests[i].name, argv[2]))
 			continue;
 		ktap_case(240, "under load: %s", tests[i].name);
 		ktap_ok(tests[i].fn());

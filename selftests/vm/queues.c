@@ -42,6 +42,7 @@ struct track {
 	uint8_t seen[SEQS / 8];
 };
 
+static enum lane lane;
 static struct bench pair[PAIRS];
 static unsigned int pairs;
 static struct track in[FLOWS], out[PAIRS];
@@ -97,7 +98,7 @@ static void open_pairs(unsigned int n)
 	/* All four, for their sockets are the flows' senders. */
 	for (i = 0; i < PAIRS; i++) {
 		snprintf(tap, sizeof(tap), "qt%d", i);
-		bench_open_on(&pair[i], LANE_XDP, guest, PORT, tap);
+		bench_open_on(&pair[i], lane, guest, PORT, tap);
 		NEED(!setsockopt(pair[i].wire.fd, SOL_SOCKET, SO_PRIORITY, &i,
 				 sizeof(i)));
 		if (i)
@@ -365,19 +366,21 @@ static void one_stops(void)
 	ktap_ok(ok);
 }
 
-int main(void)
+/* queues xdp|xsk */
+int main(int argc, char **argv)
 {
+	lane = lane_of(argc > 1 ? argv[1] : "xdp");
 	ktap_case(60, "setup");
 	net_ready(LANE_SOCK);
 	uplink();
-	port_attach(LANE_XDP, PORT, mac_guest, 0, "--queues 4");
+	port_attach(lane, PORT, mac_guest, 0, "--queues 4");
 	all_run(1);
 	all_run(2);
 	all_run(4);
 	one_never_filled();
 	one_stops();
 	ktap_case(60, "port removed");
-	port_detach(LANE_XDP, PORT);
+	port_detach(lane, PORT);
 	ktap_ok(true);
 	return ktap_done();
 }

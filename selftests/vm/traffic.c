@@ -4,7 +4,7 @@
  * and a sum over its payload: all arrive, once, in order and unchanged, for
  * every size of frame and every kind of ring a guest may have.
  *
- *	traffic xdp|sock|intree [FRAMES]
+ *	traffic xdp|xsk|sock|intree [FRAMES]
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -128,14 +128,14 @@ static void restarts(enum lane lane)
 }
 
 /* Generic XDP, for drivers without: the whole path once more, shorter. */
-static void generic(void)
+static void generic(enum lane lane)
 {
 	struct bench b;
 	bool ok;
 
 	ktap_case(90, "uplink in skb mode");
-	port_attach(LANE_XDP, PORT, mac_guest, 0, "--mode skb");
-	bench_open(&b, LANE_XDP, linux_guest);
+	port_attach(lane, PORT, mac_guest, 0, "--mode skb");
+	bench_open(&b, lane, linux_guest);
 	bench_len(&b, 60);
 	ok = flow_run(&b, 3000, 3000);
 	bench_len(&b, 1514);
@@ -143,7 +143,7 @@ static void generic(void)
 	bench_len(&b, 9014);
 	ok = ok && flow_run(&b, 1000, 1000);
 	bench_close(&b);
-	port_detach(LANE_XDP, PORT);
+	port_detach(lane, PORT);
 	ktap_ok(ok);
 }
 
@@ -161,14 +161,14 @@ int main(int argc, char **argv)
 		one_variant(lane, &variants[i]);
 	restarts(lane);
 	traffic_offload(lane);
-	if (lane == LANE_XDP) {
-		traffic_exception();
-		traffic_policy();
+	if (has_uplink(lane)) {
+		traffic_exception(lane);
+		traffic_policy(lane);
 	} else {
 		traffic_backends(lane);
 	}
 	port_detach(lane, PORT);
-	if (lane == LANE_XDP)
-		generic();
+	if (has_uplink(lane))
+		generic(lane);
 	return ktap_done();
 }

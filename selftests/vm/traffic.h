@@ -8,8 +8,8 @@
 #include "../vmm/flow.h"
 
 void traffic_offload(enum lane lane);
-void traffic_policy(void);
-void traffic_exception(void);
+void traffic_policy(enum lane lane);
+void traffic_exception(enum lane lane);
 void traffic_backends(enum lane lane);
 
 #endif

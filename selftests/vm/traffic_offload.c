@@ -158,10 +158,10 @@ static bool rounds(struct bench *b, const struct offload *o, bool hardware)
 static void open_vnet_wire(struct bench *b)
 {
 	pkt_close(&b->wire);
-	if (b->lane == LANE_XDP)
+	if (has_uplink(b->lane))
 		net_enter_wire();
-	pkt_open(&b->wire, b->lane == LANE_XDP ? WIRE : TAP, 66000, true);
-	if (b->lane == LANE_XDP)
+	pkt_open(&b->wire, has_uplink(b->lane) ? WIRE : TAP, 66000, true);
+	if (has_uplink(b->lane))
 		net_enter_host();
 }
 
@@ -191,7 +191,7 @@ void traffic_offload(enum lane lane)
 	int xdp;
 
 	all_offloads(lane, true);
-	if (lane != LANE_XDP)
+	if (!has_uplink(lane))
 		return;
 	/* A program on the far end takes TSO away from the near one; */
 	net_offloads(UPLINK, false);

@@ -21,7 +21,7 @@ static const struct nic_cfg guest = {
 };
 
 /* An access port: tagged on the wire, untagged in the guest. */
-static void access_vlan(void)
+static void access_vlan(enum lane lane)
 {
 	static const unsigned int lens[] = { 60, 1514, 9000 };
 	struct bench b;
@@ -29,8 +29,11 @@ static void access_vlan(void)
 	unsigned int i;
 
 	ktap_case(90, "access port in VLAN 5");
-	port_attach(LANE_XDP, "vl5", mac_guest, 5, "");
-	bench_open_on(&b, LANE_XDP, guest, "vl5", "vltap");
+	/* The uplink has one queue, and PORT has it. */
+	if (lane == LANE_XSK)
+		port_detach(lane, PORT);
+	port_attach(lane, "vl5", mac_guest, 5, "");
+	bench_open_on(&b, lane, guest, "vl5", "vltap");
 	b.to_guest.vlan = 5;
 	b.at_wire.vlan = 5;
 	for (i = 0; i < 3 && ok; i++) {
@@ -51,7 +54,9 @@ static void access_vlan(void)
 		ok = flow_run(&b, 50, 50);
 	}
 	bench_close(&b);
-	port_detach(LANE_XDP, "vl5");
+	port_detach(lane, "vl5");
+	if (lane == LANE_XSK)
+		port_attach(lane, PORT, mac_guest, 0, "");
 	ktap_ok(ok);
 }
 
@@ -200,14 +205,15 @@ static bool not_mine(struct bench *a)
 	return expect(a, &at, 32);
 }
 
-static void two_ports(void)
+/* The other one is on the xdp lane, whatever the first is on. */
+static void two_ports(enum lane lane)
 {
 	struct bench a, b;
 	struct pkt host;
 
 	ktap_case(60, "two ports: setup");
 	port_attach(LANE_XDP, "pb", mac_b, 0, "");
-	bench_open(&a, LANE_XDP, guest);
+	bench_open(&a, lane, guest);
 	bench_open_on(&b, LANE_XDP, guest, "pb", "pbtap");
 	memcpy(b.to_guest.dst, mac_b, 6);
 	pkt_open(&host, UPLINK, 2000, false);
@@ -231,14 +237,14 @@ static void two_ports(void)
 	port_detach(LANE_XDP, "pb");
 }
 
-void traffic_policy(void)
+void traffic_policy(enum lane lane)
 {
-	access_vlan();
-	two_ports();
+	access_vlan(lane);
+	two_ports(lane);
 }
 
 /* The host sends into the tap; the guest answers to where that came from. */
-void traffic_exception(void)
+void traffic_exception(enum lane lane)
 {
 	struct frame_stream in = stream(mac_guest, mac_host, 60), at = in;
 	struct frame_stream out = stream(mac_host, mac_guest, 61), oat = out;
@@ -248,7 +254,7 @@ void traffic_exception(void)
 	unsigned int i;
 
 	ktap_case(60, "exception path, both directions");
-	bench_open(&b, LANE_XDP, guest);
+	bench_open(&b, lane, guest);
 	NEED(!net_run("ip link set " TAP " mtu 9000 up"));
 	pkt_open(&tap, TAP, 9100, false);
 	for (i = 0; i < 20 && ok; i++) {

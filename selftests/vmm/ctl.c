@@ -208,6 +208,7 @@ static uint32_t *word_of(struct ctl_port *p, unsigned int type)
 	case A(EGRESS_ID): return &p->egress_id;
 	case A(BACKLOG): return &p->backlog;
 	case A(OPENS): return &p->opens;
+	case A(XSK_QUEUE): return &p->xsk_queue;
 	}
 	return NULL;
 }
@@ -252,7 +253,7 @@ static void put_req(struct nlmsghdr *h, const struct ctl_req *r)
 		{ A(ID), r->id }, { A(IFINDEX), r->ifindex },
 		{ A(QUEUES), r->queues }, { A(UID), r->uid },
 		{ A(GID), r->gid }, { A(MODE), r->mode },
-		{ A(BACKLOG), r->backlog },
+		{ A(BACKLOG), r->backlog }, { A(XSK_QUEUE), r->xsk_queue },
 		{ A(EGRESS_FD), (uint32_t)r->egress_fd },
 	};
 	unsigned int i;

@@ -22,17 +22,19 @@ enum lane lane_of(const char *name)
 {
 	if (!strcmp(name, "xdp"))
 		return LANE_XDP;
+	if (!strcmp(name, "xsk"))
+		return LANE_XSK;
 	if (!strcmp(name, "sock"))
 		return LANE_SOCK;
 	if (!strcmp(name, "intree"))
 		return LANE_INTREE;
-	ktap_bail("no lane %s: xdp, sock or intree", name);
+	ktap_bail("no lane %s: xdp, xsk, sock or intree", name);
 }
 
 void net_ready(enum lane lane)
 {
 	net_init();
-	if (lane == LANE_XDP)
+	if (has_uplink(lane))
 		net_uplink(UPLINK, WIRE, 9000);
 }
 
@@ -50,10 +52,10 @@ void port_attach(enum lane lane, const char *name, const uint8_t mac[6],
 	if (vlan)
 		snprintf(tag, sizeof(tag), "--vlan %u", vlan);
 	if (net_run("vhost-xdp attach " UPLINK
-		    " --port %s --mac %02x:%02x:%02x:%02x:%02x:%02x %s %s"
+		    " --port %s --mac %02x:%02x:%02x:%02x:%02x:%02x %s %s %s"
 		    " > /dev/null",
 		    name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], tag,
-		    more))
+		    lane == LANE_XSK ? "--lane xsk --queue 0" : "", more))
 		ktap_bail("vhost-xdp attach failed");
 }
 
@@ -61,7 +63,7 @@ void port_detach(enum lane lane, const char *name)
 {
 	if (lane == LANE_SOCK)
 		NEED(!ctl_del(name));
-	else if (lane == LANE_XDP)
+	else if (has_uplink(lane))
 		NEED(!net_run("vhost-xdp detach %s", name));
 }
 
@@ -80,7 +82,7 @@ static void streams(struct bench *b)
 
 static void open_wire(struct bench *b, const char *tap)
 {
-	if (b->lane != LANE_XDP) {
+	if (!has_uplink(b->lane)) {
 		NEED(!net_run("ip link set %s mtu 9000 up", tap));
 		pkt_open(&b->wire, tap, 9100, false);
 		return;
@@ -329,6 +331,15 @@ bool flow_run(struct bench *b, unsigned int to_guest, unsigned int to_wire)
 	return !g.bad && (b->tolerant || bench_quiet(b));
 }
 
+/* Counters of frames that were dropped, and of rings that were wrong. */
+static bool is_trouble(unsigned int stat)
+{
+	return stat <= VHOST_XDP_STAT_RING_ORDER ||
+	       stat == VHOST_XDP_STAT_RX_DROP_XSK ||
+	       stat == VHOST_XDP_STAT_TX_DROP_XSK ||
+	       stat == VHOST_XDP_STAT_XSK_REFUSED;
+}
+
 bool bench_quiet(struct bench *b)
 {
 	struct ctl_port p;
@@ -340,11 +351,10 @@ bool bench_quiet(struct bench *b)
 	if (b->lane == LANE_INTREE)
 		return ok;
 	NEED(!ctl_get(b->port, &p));
-	for (i = VHOST_XDP_STAT_RX_DROP_BACKLOG; i <= VHOST_XDP_STAT_RING_ORDER;
-	     i++) {
+	for (i = VHOST_XDP_STAT_RX_DROP_BACKLOG; i < VHOST_XDP_STAT_PAD; i++) {
 		uint64_t rise = p.stats[i] - b->last.stats[i];
 
-		if (!rise)
+		if (!rise || !is_trouble(i))
 			continue;
 		ktap_diag("%s rose by %llu", ctl_stat_name(i),
 			  (unsigned long long)rise);

@@ -12,6 +12,7 @@
 
 enum lane {
 	LANE_XDP,		/* port with an uplink; the CLI attaches it */
+	LANE_XSK,		/* the same, by an AF_XDP socket on queue 0 */
 	LANE_SOCK,		/* port without; the tap is the wire */
 	LANE_INTREE,		/* /dev/vhost-net, to prove the test itself */
 };
@@ -47,6 +48,11 @@ struct bench {
 	struct ctl_port last;	/* the counters bench_quiet() saw last */
 	bool tolerant;		/* what the port counted is not flow_run()'s */
 };
+
+static inline bool has_uplink(enum lane lane)
+{
+	return lane == LANE_XDP || lane == LANE_XSK;
+}
 
 /* lane_of - by name; bails out on an unknown one */
 enum lane lane_of(const char *name);

@@ -143,7 +143,7 @@ bool inet_verify(const struct inet_spec *s, const uint8_t *p, unsigned int len,
 struct ctl_port {
 	char name[VHOST_XDP_NAME_MAX];
 	uint32_t id, ifindex, queues, uid, gid, mode, backlog, opens;
-	uint32_t egress_id;
+	uint32_t egress_id, xsk_queue;
 	uint64_t features;
 	uint64_t stats[__VHOST_XDP_STAT_MAX];
 	unsigned int nqueues;
@@ -159,7 +159,7 @@ struct ctl_port {
 /* What a request carries: bit VHOST_XDP_A_* of @has says which. */
 struct ctl_req {
 	uint32_t has;
-	uint32_t id, ifindex, queues, uid, gid, mode, backlog;
+	uint32_t id, ifindex, queues, uid, gid, mode, backlog, xsk_queue;
 	int32_t egress_fd;
 	uint64_t features;
 	const char *name;
