@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "ktap.h"
 #include "vmm.h"
@@ -13,7 +14,22 @@
 #define GPA_FIRST 0x40000000ULL
 #define GPA_HOLE  0x10000000ULL
 
-void mem_init(struct mem *m, unsigned int count, size_t size)
+static void map_region(struct mem_region *r, bool shared)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+
+	r->fd = -1;
+	if (shared) {
+		flags = MAP_SHARED;
+		r->fd = memfd_create("guest", MFD_CLOEXEC);
+		NEED(r->fd >= 0 && !ftruncate(r->fd, r->size));
+	}
+	r->hva = mmap(NULL, r->size, PROT_READ | PROT_WRITE,
+		      flags | MAP_NORESERVE, r->fd, 0);
+	NEED(r->hva != MAP_FAILED);
+}
+
+void mem_init(struct mem *m, unsigned int count, size_t size, bool shared)
 {
 	uint64_t gpa = GPA_FIRST;
 	unsigned int i;
@@ -24,12 +40,9 @@ void mem_init(struct mem *m, unsigned int count, size_t size)
 	for (i = 0; i < count; i++) {
 		struct mem_region *r = &m->region[i];
 
-		r->hva = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			      -1, 0);
-		NEED(r->hva != MAP_FAILED);
 		r->gpa = gpa;
 		r->size = size;
+		map_region(r, shared);
 		gpa += size + GPA_HOLE;
 	}
 	m->count = count;
@@ -39,8 +52,11 @@ void mem_free(struct mem *m)
 {
 	unsigned int i;
 
-	for (i = 0; i < m->count; i++)
+	for (i = 0; i < m->count; i++) {
 		munmap(m->region[i].hva, m->region[i].size);
+		if (m->region[i].fd >= 0)
+			close(m->region[i].fd);
+	}
 	memset(m, 0, sizeof(*m));
 }
 

@@ -87,16 +87,23 @@ void nic_init(struct nic *n, const struct nic_cfg *cfg)
 	n->hlen = has(n, VIRTIO_F_VERSION_1) || has(n, VIRTIO_NET_F_MRG_RXBUF) ?
 		  12 : 10;
 	plan_buffers(n);
-	mem_init(&n->mem, n->cfg.regions, memory_wanted(n));
+	mem_init(&n->mem, n->cfg.regions, memory_wanted(n), cfg->shared);
 	/* The rings in the first and the last region, buffers likewise. */
 	ring_init(&n->ring[NIC_RX], &n->mem, cfg->rx_num, 0, cfg->base, event,
 		  ind);
 	ring_init(&n->ring[NIC_TX], &n->mem, cfg->tx_num, n->mem.count - 1,
 		  cfg->base, event, ind);
 	alloc_buffers(n);
-	n->dev = dev_open(cfg->node);
+	n->dev = -1;
+	if (cfg->node)
+		nic_open(n, cfg->node);
+}
+
+void nic_open(struct nic *n, const char *node)
+{
+	n->dev = dev_open(node);
 	if (n->dev < 0)
-		ktap_bail("open %s: %s", cfg->node, strerror(-n->dev));
+		ktap_bail("open %s: %s", node, strerror(-n->dev));
 }
 
 int nic_setup_ring(struct nic *n, unsigned int index, unsigned int base)
@@ -184,7 +191,8 @@ int nic_reset(struct nic *n)
 
 void nic_free(struct nic *n)
 {
-	close(n->dev);
+	if (n->dev >= 0)
+		close(n->dev);
 	ring_free(&n->ring[NIC_RX]);
 	ring_free(&n->ring[NIC_TX]);
 	mem_free(&n->mem);

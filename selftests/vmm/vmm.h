@@ -37,6 +37,7 @@ struct mem_region {
 	uint8_t *hva;
 	size_t size;
 	size_t used;		/* by mem_alloc() */
+	int fd;			/* shared memory; -1: private */
 };
 
 struct mem {
@@ -44,8 +45,11 @@ struct mem {
 	struct mem_region region[MEM_REGIONS_MAX];
 };
 
-/* mem_init - @count regions of @size bytes each, with holes between them */
-void mem_init(struct mem *m, unsigned int count, size_t size);
+/*
+ * mem_init - @count regions of @size bytes each, with holes between them; @shared:
+ * with a file behind each, for a device in another process
+ */
+void mem_init(struct mem *m, unsigned int count, size_t size, bool shared);
 void mem_free(struct mem *m);
 
 /* mem_alloc - zeroed; from the first region with room, or from @region on */
@@ -144,7 +148,8 @@ enum nic_layout {
 };
 
 struct nic_cfg {
-	const char *node;
+	const char *node;	/* NULL: nic_init() opens no device */
+	bool shared;		/* guest memory that another process can map */
 	int backend;		/* tap or socket */
 	uint64_t features;	/* without those the program adds itself */
 	unsigned int rx_num, tx_num;
@@ -184,6 +189,9 @@ struct nic_frame {
 
 /* nic_init - memory, rings, device opened; nothing told to the device yet */
 void nic_init(struct nic *n, const struct nic_cfg *cfg);
+
+/* nic_open - open the device that nic_init() was not told of */
+void nic_open(struct nic *n, const char *node);
 
 /* nic_start - the ioctls that a VMM does at DRIVER_OK; 0 or -errno */
 int nic_start(struct nic *n);
