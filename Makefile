@@ -10,6 +10,7 @@
 #   DEMO=keep                 `demo` leaves a shell in its VM, the guest still running
 #   QUICK=1                   `bench` runs the loads that matter most, in a few minutes
 #   PROFILE=1                 `bench` shows instead where our instructions go, by function
+#   COUNT=1                   `bench` counts first what instructions hide: atomics, allocations, copies
 #   V=1                       show the commands
 
 PREFIX	?= /usr/local
@@ -24,7 +25,7 @@ COMPDIR	 = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 export V
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help deps kmod bpf user tests man check check-host check-vm demo bench install uninstall clean
+.PHONY: all help deps kmod bpf user tests man check check-host check-vm demo bench bench-native bench-reference install uninstall clean
 .DEFAULT_GOAL := all
 
 all: kmod bpf user			## the module, the XDP programs and the tool (the default)
@@ -68,15 +69,29 @@ demo: deps				## the main job, end to end, in a VM: a guest on the wire
 	@$(MAKE) all
 	@DEMO=$(DEMO) KVER=$(KVER) selftests/demo/demo
 
-bench: deps				## instructions a packet, beside vhost_net with a tap (see docs/performance.md)
+bench:					## instructions a packet, beside vhost_net with a tap (see docs/performance.md)
+	@$(DEPS) --bench
 	@$(MAKE) all
 	@$(MAKE) -C selftests/bench KVER=$(KVER)
 ifdef PROFILE
 	@KVER=$(KVER) selftests/bench/run profile
+	@cat build/bench/profile.txt
 else
+ifdef COUNT
+	@KVER=$(KVER) selftests/bench/run count --quick --rounds 2
+endif
+	@selftests/bench/native/run
 	@KVER=$(KVER) selftests/bench/run $(if $(QUICK),--quick)
 	@selftests/bench/report build/bench
 endif
+
+bench-native:				## nanoseconds a frame of the core, beside DPDK's vhost library
+	@$(DEPS) --bench
+	@selftests/bench/native/run
+
+bench-reference: all			## measure anew what `check` holds the costs against
+	@$(MAKE) -C selftests/bench KVER=$(KVER)
+	@KVER=$(KVER) selftests/bench/check --commit
 
 install: all man			## module, tool and man page below DESTDIR and PREFIX
 	install -D -m 644 kmod/vhost_xdp.ko $(MODDIR)/vhost_xdp.ko

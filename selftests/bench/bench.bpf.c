@@ -16,6 +16,12 @@ __u32 sizes[SIZES_MAX];
 __u32 nr_sizes;
 __u32 next;
 
+/* The last byte of the destination is 1 for one frame of so many, else 0; 0: as is. */
+__u32 quiet_every;
+
+/* By the last byte of the source. */
+__u64 arrived[2];
+
 /* From the source to the next call eventfd, where timing is asked for. */
 bool timing;
 __u64 sent_at, latency_sum, latency_count;
@@ -28,6 +34,16 @@ struct {
 	__uint(max_entries, 16);
 } peers SEC(".maps");
 
+static __always_inline int source_mixed(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	eth->h_dest[5] = !(next++ % quiet_every);
+	return XDP_TX;
+}
+
 /* Run on the wire's end by BPF_PROG_TEST_RUN: XDP_TX is out to the uplink. */
 SEC("xdp")
 int bench_source(struct xdp_md *ctx)
@@ -36,6 +52,8 @@ int bench_source(struct xdp_md *ctx)
 
 	if (timing)
 		sent_at = bpf_ktime_get_ns();
+	if (quiet_every)
+		return source_mixed(ctx);
 	if (!nr_sizes)
 		return XDP_TX;
 	i = next++ % nr_sizes;
@@ -49,6 +67,16 @@ SEC("xdp")
 int bench_drop(struct xdp_md *ctx)
 {
 	(void)ctx;
+	return XDP_DROP;
+}
+
+SEC("xdp")
+int bench_count(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+
+	if ((void *)(eth + 1) <= (void *)(long)ctx->data_end)
+		arrived[eth->h_source[5] & 1]++;
 	return XDP_DROP;
 }
 

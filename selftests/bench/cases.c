@@ -8,42 +8,83 @@
 #include "bench.h"
 
 #define ROUND 960	/* frames: nearly a ring */
+#define BIT(n) (1U << (n))
+#define WIRE_LOADS (BIT(LOAD_RX) | BIT(LOAD_TX) | BIT(LOAD_FORWARD))
+#define TAP_LOADS (WIRE_LOADS | BIT(LOAD_LATENCY) | BIT(LOAD_IDLE) | PAIRS)
+#define GUEST_LOADS (TAP_LOADS | BIT(LOAD_LOCAL) | GSO | BIT(LOAD_MEMORY))
+#define FAIR (BIT(LOAD_FAIR_RX) | BIT(LOAD_FAIR_TX))
+
+#define PROGS (BIT(LOAD_PROG_PASS) | BIT(LOAD_PROG_DELIVER) | \
+	       BIT(LOAD_PROG_EGRESS))
+
+/* Beside the bits of enum direction. */
+#define PAIRS BIT(30)		/* two and four queue pairs */
+#define GSO BIT(31)
 
 static const struct {
 	const char *name;
 	enum path_kind kind;
-	unsigned int dirs;	/* bit an enum direction */
+	unsigned int loads;
 } paths[] = {
-	{ "drop", PATH_DROP, 1 << LOAD_RX },
-	{ "redirect", PATH_FLOOR, 1 << LOAD_RX },
-	{ "ours", PATH_OURS, 1 << LOAD_RX | 1 << LOAD_TX | 1 << LOAD_FORWARD },
-	{ "tap-xdp", PATH_TAP_XDP,
-	  1 << LOAD_RX | 1 << LOAD_TX | 1 << LOAD_FORWARD },
-	{ "tap-bridge", PATH_TAP_BRIDGE,
-	  1 << LOAD_RX | 1 << LOAD_TX | 1 << LOAD_FORWARD },
+	{ "drop", PATH_DROP, BIT(LOAD_RX) | BIT(LOAD_IDLE) | BIT(LOAD_PORTS) },
+	{ "redirect", PATH_FLOOR, BIT(LOAD_RX) | BIT(LOAD_IDLE) },
+	{ "ours", PATH_OURS, GUEST_LOADS | BIT(LOAD_PORTS) | FAIR |
+	  PROGS },
+	{ "ours-fast", PATH_OURS_FAST,
+	  (GUEST_LOADS | FAIR) & ~PAIRS },
+	{ "ours-worker", PATH_OURS_WORKER,
+	  (GUEST_LOADS | FAIR) & ~PAIRS },
+	{ "ours-xsk", PATH_OURS_XSK, (TAP_LOADS | FAIR) & ~PAIRS },
+	{ "tap-xdp", PATH_TAP_XDP, TAP_LOADS },
+	{ "tap-bridge", PATH_TAP_BRIDGE, GUEST_LOADS },
+	{ "dpdk", PATH_DPDK, WIRE_LOADS | BIT(LOAD_IDLE) },
 };
 
 static const char *const dir_name[] = {
-	"rx", "tx", "forward", "local", "ports", "latency", "idle",
+	"rx", "tx", "forward", "local", "ports", "latency", "idle", "memory",
+	"fair-rx", "fair-tx", "prog-pass", "prog-deliver", "prog-egress",
 };
 
 struct list {
 	struct bench_case *c;
 	unsigned int n, max;
-	const char *pattern;
+	const char *const *patterns;
+	unsigned int nr_patterns;
 	bool quick;
 };
+
+static bool wanted(const struct list *l, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->nr_patterns; i++)
+		if (strstr(name, l->patterns[i]))
+			return true;
+	return !l->nr_patterns;
+}
 
 static void add(struct list *l, struct bench_case c)
 {
 	char name[64];
 
 	case_name(&c, name, sizeof(name));
-	if (l->pattern && !strstr(name, l->pattern))
+	if (!wanted(l, name))
 		return;
 	NEED(l->n < l->max);
 	c.load.rounds = l->quick ? 5 : 11;
 	l->c[l->n++] = c;
+}
+
+static struct bench_case on_path(unsigned int path, enum direction dir)
+{
+	return (struct bench_case){
+		.path = paths[path].name,
+		.kind = paths[path].kind,
+		.guests = 1,
+		.pairs = 1,
+		.load = { .dir = dir, .size = 64, .batch = 64,
+			  .frames = ROUND },
+	};
 }
 
 static bool in_quick(enum direction dir, unsigned int size)
@@ -55,20 +96,13 @@ static void add_wire_cases(struct list *l, unsigned int path,
 			   enum direction dir)
 {
 	static const unsigned int size[] = { 64, 256, 1514, LOAD_IMIX };
-	struct bench_case c = {
-		.path = paths[path].name,
-		.kind = paths[path].kind,
-		.guests = 1,
-		.load = { .dir = dir },
-	};
+	struct bench_case c = on_path(path, dir);
 	unsigned int i;
 
 	for (i = 0; i < 4; i++) {
 		if (l->quick && !in_quick(dir, size[i]))
 			continue;
 		c.load.size = size[i];
-		c.load.batch = 64;
-		c.load.frames = ROUND;
 		add(l, c);
 	}
 	if (dir == LOAD_FORWARD)
@@ -85,17 +119,11 @@ static void add_wire_cases(struct list *l, unsigned int path,
 	add(l, c);
 }
 
-static void add_local_cases(struct list *l, const char *path,
-			    enum path_kind kind)
+static void add_local_cases(struct list *l, unsigned int path)
 {
-	struct bench_case c = {
-		.path = path,
-		.kind = kind,
-		.guests = 2,
-		.load = { .dir = LOAD_LOCAL, .size = 64, .batch = 64,
-			  .frames = ROUND },
-	};
+	struct bench_case c = on_path(path, LOAD_LOCAL);
 
+	c.guests = 2;
 	add(l, c);
 	if (l->quick)
 		return;
@@ -103,106 +131,130 @@ static void add_local_cases(struct list *l, const char *path,
 	add(l, c);
 }
 
-static void add_gso_cases(struct list *l, const char *path,
-			  enum path_kind kind)
+static void add_gso_cases(struct list *l, unsigned int path)
 {
-	struct bench_case c = {
-		.path = path,
-		.kind = kind,
-		.guests = 2,
-		.gso = true,
-		.load = { .dir = LOAD_TX, .size = 65214, .batch = 8,
-			  .frames = 16 },
-	};
+	struct bench_case c = on_path(path, LOAD_TX);
 
+	c.guests = 2;
+	c.gso = true;
+	c.load.size = 65214;
+	c.load.batch = 8;
+	c.load.frames = 16;
 	add(l, c);
 	c.load.dir = LOAD_LOCAL;
 	add(l, c);
 }
 
-static void add_ports_cases(struct list *l)
+static void add_ports_cases(struct list *l, unsigned int path)
 {
 	static const unsigned int ports[] = { 1, 8, 64, 256 };
-	struct bench_case c = {
-		.path = "drop",
-		.kind = PATH_DROP,
-		.load = { .dir = LOAD_PORTS, .size = 64, .batch = 64,
-			  .frames = 16 * 64 },
-	};
+	struct bench_case c = on_path(path, LOAD_PORTS);
+	bool has_ports = paths[path].kind != PATH_DROP;
 	unsigned int i;
 
-	if (l->quick)
-		return;
-	add(l, c);
-	c.path = "ours";
-	c.kind = PATH_OURS;
-	for (i = 0; i < 4; i++) {
-		c.guests = ports[i];
-		c.load.frames = 64 * ports[i];
+	/* What the source costs is the same for all. */
+	for (i = 0; i < (has_ports ? 4 : 1) && !l->quick; i++) {
+		c.guests = has_ports ? ports[i] : 0;
+		c.load.frames = 64 * (has_ports ? ports[i] : 16);
 		add(l, c);
 	}
 }
 
-static void add_idle_case(struct list *l, unsigned int path)
+static void add_pairs_cases(struct list *l, unsigned int path)
 {
-	struct bench_case c = {
-		.path = paths[path].name,
-		.kind = paths[path].kind,
-		.guests = 1,
-		.load = { .dir = LOAD_IDLE, .frames = 1 },
-	};
+	unsigned int pairs;
+	int dir;
 
-	add(l, c);
+	for (pairs = 2; pairs <= 4 && !l->quick; pairs *= 2) {
+		for (dir = LOAD_RX; dir <= LOAD_TX; dir++) {
+			struct bench_case c = on_path(path, dir);
+
+			c.pairs = pairs;
+			add(l, c);
+		}
+	}
 }
 
-static void add_latency_case(struct list *l, unsigned int path)
+static void add_special_cases(struct list *l, unsigned int path)
 {
-	struct bench_case c = {
-		.path = paths[path].name,
-		.kind = paths[path].kind,
-		.guests = 1,
-		.load = { .dir = LOAD_LATENCY, .size = 64, .batch = 1,
-			  .frames = ROUND / 4 },
-	};
+	struct bench_case c = on_path(path, LOAD_LATENCY);
 
-	add(l, c);
+	c.load.batch = 1;
+	c.load.frames = ROUND / 4;
+	if (paths[path].loads & BIT(LOAD_LATENCY))
+		add(l, c);
+	c.load = (struct load){ .dir = LOAD_IDLE, .frames = 1 };
+	if (paths[path].loads & BIT(LOAD_IDLE))
+		add(l, c);
+	c.guests = MEMORY_GUESTS;
+	c.load.dir = LOAD_MEMORY;
+	if (paths[path].loads & BIT(LOAD_MEMORY) && !l->quick)
+		add(l, c);
+}
+
+static void add_other_cases(struct list *l, unsigned int path)
+{
+	struct bench_case c = on_path(path, LOAD_FAIR_RX);
+
+	c.guests = 2;
+	c.load.frames = 1;
+	for (; c.load.dir <= LOAD_FAIR_TX; c.load.dir++)
+		if (paths[path].loads & BIT(c.load.dir))
+			add(l, c);
+	c.guests = 1;
+	for (; c.load.dir <= LOAD_PROG_EGRESS && !l->quick; c.load.dir++)
+		if (paths[path].loads & BIT(c.load.dir))
+			add(l, c);
+}
+
+static void add_path(struct list *l, unsigned int path)
+{
+	unsigned int loads = paths[path].loads;
+	int dir;
+
+	for (dir = LOAD_RX; dir <= LOAD_FORWARD; dir++)
+		if (loads & BIT(dir))
+			add_wire_cases(l, path, dir);
+	add_special_cases(l, path);
+	if (loads & BIT(LOAD_LOCAL))
+		add_local_cases(l, path);
+	add_other_cases(l, path);
+	if (loads & GSO)
+		add_gso_cases(l, path);
+	if (loads & PAIRS)
+		add_pairs_cases(l, path);
+	if (loads & BIT(LOAD_PORTS))
+		add_ports_cases(l, path);
 }
 
 unsigned int cases_build(struct bench_case *c, unsigned int max, bool quick,
-			 const char *pattern)
+			 const char *const *patterns, unsigned int nr_patterns)
 {
 	struct list l = { .c = c, .max = max, .quick = quick,
-			  .pattern = pattern };
+			  .patterns = patterns,
+			  .nr_patterns = nr_patterns };
 	unsigned int i;
-	int dir;
 
-	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		for (dir = LOAD_RX; dir <= LOAD_FORWARD; dir++)
-			if (paths[i].dirs & 1 << dir)
-				add_wire_cases(&l, i, dir);
-		if (paths[i].dirs & 1 << LOAD_TX)
-			add_latency_case(&l, i);
-		add_idle_case(&l, i);
-	}
-	add_local_cases(&l, "ours", PATH_OURS);
-	add_local_cases(&l, "tap-bridge", PATH_TAP_BRIDGE);
-	add_gso_cases(&l, "ours", PATH_OURS);
-	add_gso_cases(&l, "tap-bridge", PATH_TAP_BRIDGE);
-	add_ports_cases(&l);
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (path_available(paths[i].kind))
+			add_path(&l, i);
 	return l.n;
 }
 
 void case_name(const struct bench_case *c, char *name, unsigned int size)
 {
-	char len[16] = "imix", ports[16] = "";
+	enum direction dir = c->load.dir;
+	char len[16] = "imix", many[24] = "";
 
 	if (c->load.size)
 		snprintf(len, sizeof(len), "%u", c->load.size);
-	if (c->load.dir == LOAD_PORTS && c->guests)
-		snprintf(ports, sizeof(ports), "%u", c->guests);
-	if (c->load.dir == LOAD_IDLE)
-		snprintf(name, size, "%s/idle", c->path);
+	if (dir == LOAD_PORTS && c->guests)
+		snprintf(many, sizeof(many), "%u", c->guests);
+	if (c->pairs > 1)
+		snprintf(many, sizeof(many), "-pairs%u", c->pairs);
+	if (dir >= LOAD_IDLE)
+		snprintf(name, size, "%s/%s", c->path, dir_name[dir]);
 	else
-		snprintf(name, size, "%s/%s%s/%s/%u", c->path,
-			 dir_name[c->load.dir], ports, len, c->load.batch);
+		snprintf(name, size, "%s/%s%s/%s/%u", c->path, dir_name[dir],
+			 many, len, c->load.batch);
 }

@@ -22,8 +22,9 @@
 #include "bench.h"
 #include "bench.skel.h"
 
-#define UP "up0"
-#define WIRE "wire0"
+#define UP PATH_UPLINK
+#define WIRE PATH_WIRE
+#define FAST_RX "/sys/module/vhost_xdp/parameters/fast_rx"
 
 const uint8_t bench_mac_wire[6] = { 0x02, 0x76, 0x62, 0, 0, 0xfe };
 
@@ -44,13 +45,55 @@ static void peer(struct path *p, const char *in, const char *out)
 				   &value, sizeof(value), BPF_ANY));
 }
 
+/* The module's default, '?' where it has no such lane; asked for once, early. */
+static char fast_default(void)
+{
+	static char was;
+	FILE *f;
+
+	if (was)
+		return was;
+	f = fopen(FAST_RX, "re");
+	was = f ? fgetc(f) : '?';
+	if (f)
+		fclose(f);
+	return was;
+}
+
+static void set_fast(char to)
+{
+	FILE *f;
+
+	if (to == '?')
+		return;
+	f = fopen(FAST_RX, "we");
+	NEED(f && fputc(to, f) == to && !fclose(f));
+}
+
+bool path_available(enum path_kind kind)
+{
+	switch (kind) {
+	case PATH_OURS_FAST:
+		return fast_default() == 'N';
+	case PATH_OURS_WORKER:
+		return fast_default() == 'Y';
+	case PATH_OURS_XSK:
+		return !net_run("vhost-xdp attach --help | grep -q -e --lane");
+	case PATH_DPDK:
+		return dpdk_available();
+	default:
+		return true;
+	}
+}
+
 static void make_tap(struct path *p, unsigned int i)
 {
+	unsigned int multi = p->pairs > 1 ? IFF_MULTI_QUEUE : 0;
 	struct guest *g = &p->guest[i];
 	char name[16];
 
-	snprintf(name, sizeof(name), "tap%u", i);
-	g->tap = tap_open(name, IFF_VNET_HDR, 12);
+	snprintf(name, sizeof(name), "tap%u", i / p->pairs);
+	g->tap = tap_open(name, IFF_VNET_HDR | multi, 12);
 	if (p->gso)
 		NEED(!ioctl(g->tap, TUNSETOFFLOAD,
 			    TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6));
@@ -71,7 +114,7 @@ static void setup_bridge(struct path *p)
 	for (i = 0; i < p->guests; i++) {
 		NEED(!net_run("ip link set tap%u master br0", i));
 		NEED(!net_run("bridge fdb add " MAC_FMT
-			      " dev tap%u master static", MAC(p->guest[i].mac),
+			      " dev tap%u master static", MAC(p->guest[i * p->pairs].mac),
 			      i));
 	}
 	NEED(!net_run("ip link set br0 up"));
@@ -97,21 +140,35 @@ static void setup_floor(struct path *p)
 	attach(UP, p->bpf->progs.bench_redirect);
 }
 
-static void setup_ours(struct path *p)
+static void attach_ours(struct path *p, unsigned int from, unsigned int to)
 {
+	char lane = p->kind == PATH_OURS_FAST ? 'Y' :
+		    p->kind == PATH_OURS_WORKER ? 'N' : fast_default();
+	const char *xsk = p->kind == PATH_OURS_XSK ? "--lane xsk --queue 0" : "";
 	unsigned int i;
 
-	for (i = 0; i < p->guests; i++) {
-		snprintf(p->guest[i].port, sizeof(p->guest[i].port),
-			 "bench%u", i);
-		if (net_run("vhost-xdp attach " UP " --port bench%u --mac "
-			    MAC_FMT " > /dev/null", i, MAC(p->guest[i].mac)))
+	set_fast(lane);
+	for (i = from * p->pairs; i < to * p->pairs; i++) {
+		struct guest *g = &p->guest[i];
+
+		snprintf(g->port, sizeof(g->port), "bench%u", i / p->pairs);
+		if (i % p->pairs)
+			continue;
+		if (net_run("vhost-xdp attach " UP " --port %s --mac " MAC_FMT
+			    " --queues %u %s > /dev/null", g->port,
+			    MAC(g->mac), p->pairs, xsk))
 			ktap_bail("vhost-xdp attach failed");
 	}
 }
 
-static void setup_middle(struct path *p)
+void path_attach(struct path *p, unsigned int from, unsigned int to)
 {
+	if (path_is_ours(p->kind)) {
+		attach_ours(p, from, to);
+		return;
+	}
+	if (from)
+		return;
 	switch (p->kind) {
 	case PATH_DROP:
 		attach(UP, p->bpf->progs.bench_drop);
@@ -119,14 +176,16 @@ static void setup_middle(struct path *p)
 	case PATH_FLOOR:
 		setup_floor(p);
 		break;
-	case PATH_OURS:
-		setup_ours(p);
-		break;
 	case PATH_TAP_XDP:
 		setup_redirect(p);
 		break;
 	case PATH_TAP_BRIDGE:
 		setup_bridge(p);
+		break;
+	case PATH_DPDK:
+		p->dpdk = dpdk_start(UP);
+		break;
+	default:
 		break;
 	}
 }
@@ -138,13 +197,19 @@ static void setup_middle(struct path *p)
 #define FEATURES (BIT64(VIRTIO_F_VERSION_1) | BIT64(VIRTIO_NET_F_MRG_RXBUF) | \
 		  BIT64(VIRTIO_RING_F_INDIRECT_DESC))
 
-static void start_guest(struct path *p, struct guest *g)
+/*
+ * DPDK polls and never sleeps, so its guest cannot just run when it has no work:
+ * it waits for the call at the last frame of what it expects, and for no other.
+ */
+#define FEATURES_DPDK (FEATURES | BIT64(VIRTIO_RING_F_EVENT_IDX))
+
+static void make_guest(struct path *p, struct guest *g)
 {
+	bool dpdk = p->kind == PATH_DPDK;
 	struct nic_cfg cfg = {
-		.node = p->kind == PATH_OURS ? port_node(g->port) :
-					       "/dev/vhost-net",
+		.shared = dpdk,
 		.backend = g->tap,
-		.features = FEATURES,
+		.features = dpdk ? FEATURES_DPDK : FEATURES,
 		.rx_num = p->guests > 2 ? 256 : 1024,
 		.tx_num = p->guests > 2 ? 64 : 1024,
 		.rx_len = 1536,
@@ -152,7 +217,6 @@ static void start_guest(struct path *p, struct guest *g)
 		.tx_bufs = p->gso ? 64 : 1024,
 	};
 	unsigned int i;
-	int e;
 
 	nic_init(&g->nic, &cfg);
 	/* Every page is there before anybody asks for it. */
@@ -161,10 +225,27 @@ static void start_guest(struct path *p, struct guest *g)
 		       g->nic.mem.region[i].size - g->nic.mem.region[i].used);
 	memset(g->nic.rx_buf, 0, g->nic.rx_bufs * g->nic.rx_stride);
 	memset(g->nic.tx_buf, 0, g->nic.tx_bufs * g->nic.tx_stride);
-	nic_rx_fill(&g->nic);
-	e = nic_start(&g->nic);
-	if (e)
-		ktap_bail("start of %s: %s", cfg.node, strerror(-e));
+}
+
+void path_start(struct path *p, unsigned int from, unsigned int to)
+{
+	unsigned int i;
+	int e;
+
+	for (i = from * p->pairs; i < to * p->pairs; i++) {
+		struct guest *g = &p->guest[i];
+
+		nic_rx_fill(&g->nic);
+		if (p->dpdk) {
+			dpdk_connect(p->dpdk, &g->nic);
+			continue;
+		}
+		nic_open(&g->nic, path_is_ours(p->kind) ? port_node(g->port) :
+							  "/dev/vhost-net");
+		e = nic_start(&g->nic);
+		if (e)
+			ktap_bail("start of guest %u: %s", i, strerror(-e));
+	}
 }
 
 static int quiet_libbpf(enum libbpf_print_level level, const char *fmt,
@@ -173,16 +254,19 @@ static int quiet_libbpf(enum libbpf_print_level level, const char *fmt,
 	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, ap) : 0;
 }
 
-void path_open(struct path *p, enum path_kind kind, unsigned int guests,
-	       bool gso)
+void path_prepare(struct path *p, enum path_kind kind, unsigned int guests,
+		  unsigned int pairs, bool gso)
 {
 	bool has_guest = kind != PATH_DROP && kind != PATH_FLOOR;
-	unsigned int i;
+	unsigned int i, k;
 
 	memset(p, 0, sizeof(*p));
 	p->kind = kind;
 	p->guests = has_guest ? guests : 0;
+	p->pairs = pairs;
+	p->nics = p->guests * pairs;
 	p->gso = gso;
+	NEED(p->nics <= PATH_NICS_MAX);
 	libbpf_set_print(quiet_libbpf);
 	p->bpf = bench_bpf__open_and_load();
 	NEED(p->bpf);
@@ -193,29 +277,43 @@ void path_open(struct path *p, enum path_kind kind, unsigned int guests,
 	if (!gso)
 		attach(WIRE, p->bpf->progs.bench_drop);
 	net_enter_host();
-	for (i = 0; i < p->guests; i++) {
+	for (i = 0; i < p->nics; i++) {
+		k = i / pairs;
 		memcpy(p->guest[i].mac, bench_mac_wire, 6);
-		p->guest[i].mac[4] = 1 + i / 128;
-		p->guest[i].mac[5] = i % 128;
+		p->guest[i].mac[4] = 1 + k / 128;
+		p->guest[i].mac[5] = k % 128;
 		make_tap(p, i);
+		make_guest(p, &p->guest[i]);
 	}
-	setup_middle(p);
-	for (i = 0; i < p->guests; i++)
-		start_guest(p, &p->guest[i]);
+}
+
+void path_open(struct path *p, enum path_kind kind, unsigned int guests,
+	       unsigned int pairs, bool gso)
+{
+	path_prepare(p, kind, guests, pairs, gso);
+	path_attach(p, 0, p->guests);
+	path_start(p, 0, p->guests);
 }
 
 void path_close(struct path *p)
 {
 	unsigned int i;
 
-	for (i = 0; i < p->guests; i++) {
-		NEED(!nic_stop(&p->guest[i].nic));
+	for (i = 0; i < p->nics; i++) {
+		if (!p->dpdk)
+			NEED(!nic_stop(&p->guest[i].nic));
+	}
+	if (p->dpdk)
+		dpdk_stop(p->dpdk);
+	for (i = 0; i < p->nics; i++) {
 		nic_free(&p->guest[i].nic);
 		close(p->guest[i].tap);
-		if (p->kind == PATH_OURS)
+		if (path_is_ours(p->kind) && !(i % p->pairs))
 			NEED(!net_run("vhost-xdp detach %s",
 				      p->guest[i].port));
 	}
+	if (path_is_ours(p->kind))
+		set_fast(fast_default());
 	bench_bpf__destroy(p->bpf);
 }
 
@@ -224,7 +322,7 @@ uint64_t path_stat(const struct path *p, unsigned int stat)
 	uint64_t sum = 0;
 	unsigned int i;
 
-	if (p->kind != PATH_OURS)
+	if (!path_is_ours(p->kind))
 		return 0;
 	for (i = 0; i < p->guests; i++)
 		sum += ctl_stat(p->guest[i].port, stat);

@@ -4,6 +4,7 @@
 # deps.sh - install what building, the demo and the tests need (Debian 12, 13).
 #
 #   deps.sh            install what is missing; a second where nothing is
+#   deps.sh --bench    also what only the benchmark compares with (DPDK)
 #   deps.sh --list     name every package and whether it is there
 #   deps.sh --kernel   print the kernel to build for and boot, such as
 #                      6.12.117+deb12-amd64; fails where none is installed
@@ -26,6 +27,7 @@ PACKAGES="build-essential clang llvm lld libclang-rt-dev
 libbpf-dev libxdp-dev libmnl-dev libjansson-dev libelf-dev zlib1g-dev pkg-config bpftool dwarves
 kmod udev iproute2 iputils-ping ethtool strace procps jq python3 xz-utils cpio busybox-static
 qemu-system-x86 virtme-ng"
+BENCH_PACKAGES="dpdk-dev libdpdk-dev"
 
 codename() {
 	# shellcheck disable=SC1091
@@ -189,12 +191,16 @@ install_all() {
 
 list() {
 	local p
-	for p in $PACKAGES; do
+	for p in $PACKAGES $BENCH_PACKAGES; do
 		printf '%-20s %s\n' "$p" "$(dpkg-query -W -f='${Version}' "$p" 2>/dev/null || echo missing)"
 	done
 	printf '%-20s %s\n' "kernel, headers" "$(usable_kernel || echo missing)"
 }
 
+if [ "${1:-}" = --bench ]; then
+	PACKAGES="$PACKAGES $BENCH_PACKAGES"
+	shift
+fi
 case "${1:-}" in
 --kernel) usable_kernel || die "no Debian kernel 6.12 with its headers is installed: run 'make deps' first" ;;
 --list) list ;;
@@ -204,5 +210,5 @@ case "${1:-}" in
 	fi
 	note "all there; kernel $(usable_kernel)"
 	;;
-*) die "unknown word $1 (try: --list, --kernel)" ;;
+*) die "unknown word $1 (try: --bench, --list, --kernel)" ;;
 esac

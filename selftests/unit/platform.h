@@ -75,9 +75,11 @@ typedef __s32 s32;
 
 #include "uspace.h"
 
+#ifndef smp_mb	/* selftests/bench/native has the machine's */
 #define smp_mb()	us_barrier()
 #define smp_wmb()	us_barrier()
 #define smp_rmb()	us_barrier()
+#endif
 
 /* Of memory that the kernel shares, not of a VMM's. */
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
