@@ -15,6 +15,27 @@
 
 char _license[] SEC("license") = "GPL";
 
+/*
+ * What became of the last frame with these addresses from this port: untagged, from
+ * one port to one address, so nearly every frame.
+ */
+struct way_memo {
+	__u64 to_from;		/* destination, the source's first two bytes */
+	__u32 from;		/* the rest of the source */
+	__u32 id;		/* the sender; 0: nothing is remembered here */
+	__u32 stamp;		/* see now_stamp() */
+	__u32 port;		/* who gets it; 0: the uplink */
+	__u32 vlan;		/* the tag it leaves with; 0: none */
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << MEMO_BITS);
+	__type(key, __u32);
+	__type(value, struct way_memo);
+} vxdp_way_memo SEC(".maps");
+
 /* One frame on its way; on the stack of the program. */
 struct frame {
 	struct xdp_md *ctx;
@@ -76,22 +97,50 @@ static __always_inline int push_vlan(struct xdp_md *ctx, __u16 vlan)
 	return 0;
 }
 
-static __always_inline int to_uplink(const struct frame *f)
+static __always_inline int to_uplink(struct xdp_md *ctx, __u16 vlan)
 {
-	if (f->port->vlan && push_vlan(f->ctx, f->port->vlan))
+	if (vlan && push_vlan(ctx, vlan))
 		return XDP_ABORTED;
-	vxdp_count(f->id, egress_uplink);
 	return XDP_TX;
 }
 
-static __always_inline int to_port(const struct frame *f, __u32 id)
+/* To itself: nowhere. */
+static __always_inline int to_port(struct xdp_md *ctx, __u32 from, __u32 to)
 {
-	if (id != f->id && !bpf_vhost_xdp_deliver(f->ctx, id, 0))
-		vxdp_count(f->id, egress_local);
+	if (to != from)
+		bpf_vhost_xdp_deliver(ctx, to, 0);
 	return XDP_DROP;
 }
 
-static __always_inline int forward(const struct frame *f)
+/* As they stand in an Ethernet header, 12 bytes. */
+static __always_inline void read_addresses(const struct ethhdr *eth, __u64 *to_from,
+					   __u32 *from)
+{
+	*to_from = *(const __u64 *)eth;
+	*from = *(const __u32 *)((const void *)eth + sizeof(*to_from));
+}
+
+static __always_inline struct way_memo *way_find(__u64 to_from, __u32 id)
+{
+	__u32 index = memo_index((to_from << 16) ^ id);
+
+	return bpf_map_lookup_elem(&vxdp_way_memo, &index);
+}
+
+/* @stamp is from before the way was looked up. */
+static __always_inline void remember(const struct frame *f, __u32 stamp, __u32 port)
+{
+	struct way_memo way = { .id = f->id, .stamp = stamp, .port = port };
+	struct way_memo *memo;
+
+	read_addresses(f->eth, &way.to_from, &way.from);
+	way.vlan = port ? 0 : f->port->vlan;
+	memo = way_find(way.to_from, f->id);
+	if (memo)
+		*memo = way;
+}
+
+static __always_inline int forward(const struct frame *f, __u32 stamp)
 {
 	__u32 to;
 
@@ -99,21 +148,23 @@ static __always_inline int forward(const struct frame *f)
 		flood(f);
 	} else {
 		to = find_address(f, f->eth->h_dest);
-		if (to)
-			return to_port(f, to);
-		if (f->to_host)
+		if (!to && f->to_host)
 			return pass_to_host(f);
+		remember(f, stamp, to);
+		if (to)
+			return to_port(f->ctx, f->id, to);
 	}
-	return to_uplink(f);
+	return to_uplink(f->ctx, f->port->vlan);
 }
 
-SEC("xdp.frags")
-int vhost_xdp_egress(struct xdp_md *ctx)
+/* Any frame, by the maps. */
+static __noinline int decide(struct xdp_md *ctx)
 {
 	struct vhost_xdp_meta *meta = (void *)(long)ctx->data_meta;
 	void *end = (void *)(long)ctx->data_end;
 	void *data = (void *)(long)ctx->data;
 	struct frame f = { .ctx = ctx, .eth = data };
+	__u32 stamp = now_stamp();
 	bool checked, tagged;
 
 	if ((void *)(meta + 1) > data || (void *)(f.eth + 1) > end)
@@ -135,6 +186,30 @@ int vhost_xdp_egress(struct xdp_md *ctx)
 		return XDP_DROP;
 	}
 	if (tagged)
-		return f.to_host ? pass_to_host(&f) : to_uplink(&f);
-	return forward(&f);
+		return f.to_host ? pass_to_host(&f) : to_uplink(ctx, f.port->vlan);
+	return forward(&f, stamp);
+}
+
+SEC("xdp.frags")
+int vhost_xdp_egress(struct xdp_md *ctx)
+{
+	const struct vhost_xdp_meta *meta = (void *)(long)ctx->data_meta;
+	const void *end = (void *)(long)ctx->data_end;
+	const void *data = (void *)(long)ctx->data;
+	const struct ethhdr *eth = data;
+	const struct way_memo *memo;
+	__u64 to_from;
+	__u32 from;
+
+	if ((void *)(meta + 1) > data || (void *)(eth + 1) > end)
+		return XDP_ABORTED;
+	read_addresses(eth, &to_from, &from);
+	memo = way_find(to_from, meta->port);
+	if (!memo || memo->to_from != to_from || memo->from != from ||
+	    memo->id != meta->port || memo->stamp != now_stamp() ||
+	    is_tag(eth->h_proto) || (meta->flags & VHOST_XDP_META_TO_HOST && !memo->port))
+		return decide(ctx);
+	if (memo->port)
+		return to_port(ctx, memo->id, memo->port);
+	return to_uplink(ctx, memo->vlan);
 }

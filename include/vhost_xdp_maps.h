@@ -63,13 +63,12 @@ struct vxdp_port {
  * Map "vxdp_counters", per-CPU hash by VHOST_XDP_A_ID: what the programs did and
  * the module cannot know. Frames delivered to the port by its address are not
  * among them: counting one here takes as long as delivering it, and the module
- * counts it (rx_xdp_packets).
+ * counts it (rx_xdp_packets). Nor are frames that went to the uplink, or to another
+ * port by its address (tx_xdp_packets, tx_skb_packets, tx_local_packets).
  */
 struct vxdp_counters {
 	__u64 ingress_flood;	/* delivered as broadcast or multicast */
 	__u64 ingress_refused;	/* the port did not take it; see its own counters */
-	__u64 egress_uplink;	/* sent to the uplink */
-	__u64 egress_local;	/* sent to another port by its address */
 	__u64 egress_flood;	/* copies to other ports */
 	__u64 egress_host;	/* passed to the exception path */
 	__u64 egress_spoof_mac;	/* dropped: source address not the port's */

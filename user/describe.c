@@ -136,8 +136,6 @@ json_t *describe_port_fully(const struct port *port, const struct maps *maps)
 #define COUNTERS(X)							\
 	X(ingress_flood, "broadcast and multicast delivered to it")	\
 	X(ingress_refused, "not taken by the port; see its drops")	\
-	X(egress_uplink, "sent to the uplink")				\
-	X(egress_local, "sent to another port by its address")		\
 	X(egress_flood, "copies of broadcast and multicast to ports")	\
 	X(egress_host, "passed to the VMM's socket")			\
 	X(egress_spoof_mac, "dropped: source address not the port's")	\
@@ -159,6 +157,27 @@ static uint64_t ingress_unicast(const struct port *port,
 	return all > sum->ingress_flood ? all - sum->ingress_flood : 0;
 }
 
+static void add_counter(json_t *all, const char *name, uint64_t value,
+			const char *meaning)
+{
+	json_array_append_new(all, describe_counter(name, value, meaning));
+}
+
+/* What the module counts, so the programs need not: as if they did. */
+static void describe_counted(json_t *all, const struct port *port,
+			     const struct vxdp_counters *sum)
+{
+	const uint64_t *stats = port->stats;
+
+	add_counter(all, "ingress_unicast", ingress_unicast(port, sum),
+		    "delivered to the guest by its address");
+	add_counter(all, "egress_uplink",
+		    stats[VHOST_XDP_STAT_TX_XDP_PACKETS] +
+		    stats[VHOST_XDP_STAT_TX_SKB_PACKETS], "sent to the uplink");
+	add_counter(all, "egress_local", stats[VHOST_XDP_STAT_TX_LOCAL_PACKETS],
+		    "sent to another port by its address");
+}
+
 static json_t *describe_programs(const struct port *port, const struct maps *maps)
 {
 	json_t *all = json_array();
@@ -166,11 +185,9 @@ static json_t *describe_programs(const struct port *port, const struct maps *map
 
 	if (!maps_counters_get(maps, port->id, &sum))
 		return all;
-	json_array_append_new(all, describe_counter(
-		"ingress_unicast", ingress_unicast(port, &sum),
-		"delivered to the guest by its address"));
+	describe_counted(all, port, &sum);
 #define DESCRIBE(field, doc)						\
-	json_array_append_new(all, describe_counter(#field, sum.field, doc));
+	add_counter(all, #field, sum.field, doc);
 	COUNTERS(DESCRIBE)
 #undef DESCRIBE
 	return all;
