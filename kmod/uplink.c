@@ -147,6 +147,18 @@ static bool move_tag(struct sk_buff *skb)
 	return true;
 }
 
+/* What it really holds; XDP takes each frag to be as large as the first buffer. */
+static void set_truesize(struct sk_buff *skb)
+{
+	const struct skb_shared_info *sinfo = skb_shinfo(skb);
+	u32 size = SKB_TRUESIZE(skb_end_offset(skb));
+	int i;
+
+	for (i = 0; i < sinfo->nr_frags; i++)
+		size += page_size(skb_frag_page(&sinfo->frags[i]));
+	skb->truesize = size;
+}
+
 static struct sk_buff *to_skb(struct xdp_frame *frame, struct net_device *dev)
 {
 	struct sk_buff *skb = xdp_build_skb_from_frame(frame, dev);
@@ -158,6 +170,8 @@ static struct sk_buff *to_skb(struct xdp_frame *frame, struct net_device *dev)
 	skb_reset_mac_header(skb);
 	skb_set_network_header(skb, ETH_HLEN);
 	skb->pkt_type = PACKET_OUTGOING;
+	if (skb_is_nonlinear(skb))
+		set_truesize(skb);
 	return skb;
 }
 
