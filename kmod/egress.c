@@ -6,7 +6,6 @@
  * The program runs with softirqs off, as in a driver. What may sleep, the socket,
  * has its turn after the batch.
  */
-#include <linux/etherdevice.h>
 #include <linux/filter.h>
 #include "egress.h"
 #include "sock.h"
@@ -87,7 +86,7 @@ static u32 meta_flags(const struct vxdp_queue *q, const struct vxdp_tx_slot *slo
 
 	if (vxdp_slot_is_gso(slot))
 		flags |= VHOST_XDP_META_GSO;
-	if (host && ether_addr_to_u64(slot->xdp.data) == host)
+	if (host && vxdp_mac_word(slot->xdp.data) == host)
 		flags |= VHOST_XDP_META_TO_HOST;
 	return flags;
 }

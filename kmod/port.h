@@ -9,6 +9,7 @@
 #include <linux/kref.h>
 #include <linux/miscdevice.h>
 #include <linux/netdevice.h>
+#include <linux/unaligned.h>
 #include <linux/xarray.h>
 #include "stats.h"
 
@@ -82,11 +83,11 @@ struct vxdp_port_conf {
  * @uplink: written under RTNL, read by RCU
  * @uplink_tracker: RTNL
  * @uplink_node: RTNL; in the list of ports with an uplink, or empty
- * @host_mac: last source seen on the exception path, in the low 48 bits as in
- *	ether_addr_to_u64(); no lock, one word
+ * @host_mac: last source seen on the exception path, as vxdp_mac_word(); no lock, one
+ *	word
  * @stats: no lock
  *
- * Locks nest: ports_lock (port.c), RTNL, misc_mtx of the misc core, queue->lock,
+ * Locks nest: ports_lock (port.c), misc_mtx of the misc core, queue->lock, RTNL,
  * ring->lock, port->lock. The last is a leaf.
  */
 struct vxdp_port {
@@ -115,6 +116,13 @@ struct vxdp_port {
 	u64 host_mac;
 	struct vxdp_stats __percpu *stats;
 };
+
+/* A MAC address as one word, to compare with another; 0 is none's. */
+static inline u64 vxdp_mac_word(const u8 *mac)
+{
+	return get_unaligned((const u32 *)mac) |
+	       (u64)get_unaligned((const u16 *)(mac + sizeof(u32))) << 32;
+}
 
 extern struct xarray vxdp_ports;
 

@@ -284,7 +284,7 @@ static void learn_host(struct vxdp_queue *q, const struct room *room)
 	iov_iter_init(&it, ITER_SOURCE, q->scratch->iov, room->iovs, room->len);
 	iov_iter_advance(&it, q->hdr_len + ETH_ALEN);
 	if (copy_from_iter(mac, ETH_ALEN, &it) == ETH_ALEN && is_valid_ether_addr(mac))
-		WRITE_ONCE(q->port->host_mac, ether_addr_to_u64(mac));
+		WRITE_ONCE(q->port->host_mac, vxdp_mac_word(mac));
 }
 
 static enum outcome receive(struct rx *rx, struct room *room, int len)
