@@ -56,6 +56,8 @@ enum vxdp_ring_index {
  * @kick_poll: waits on @kick
  * @sock_poll: waits on @backend's file
  * @busyloop_us: VHOST_SET_VRING_BUSYLOOP_TIMEOUT
+ * @poll_ns: how long the worker spins for more on the transmit ring just now
+ * @slept_at: local_clock() when it last ceased to
  */
 struct vxdp_ring {
 	struct vxdp_queue *queue;
@@ -68,6 +70,8 @@ struct vxdp_ring {
 	struct vxdp_poll kick_poll;
 	struct vxdp_poll sock_poll;
 	u32 busyloop_us;
+	u64 poll_ns;
+	u64 slept_at;
 };
 
 /**

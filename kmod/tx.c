@@ -13,6 +13,9 @@
 /* Longest that a worker spins for the guest's next chain, whatever the VMM asks. */
 #define BUSYLOOP_MAX_US	10000
 
+/* With this part of the time it begins to spin. */
+#define POLL_SHARE	8
+
 struct tx {
 	struct vxdp_queue *q;
 	struct vxdp_ring *ring;
@@ -70,28 +73,49 @@ static void flush(struct tx *tx)
 	tx->used = 0;
 }
 
-/* VHOST_SET_VRING_BUSYLOOP_TIMEOUT: spin for the next chain before we sleep. */
+static u64 poll_max(const struct vxdp_ring *ring)
+{
+	return min_t(u32, ring->busyloop_us, BUSYLOOP_MAX_US) * (u64)NSEC_PER_USEC;
+}
+
+/*
+ * VHOST_SET_VRING_BUSYLOOP_TIMEOUT: spin for the next chain before we sleep, at most
+ * so long. What spinning brought decides how long the next time: twice as long
+ * where it helped, half where it did not, until not at all.
+ */
 static bool busy_wait(struct tx *tx)
 {
-	u64 us = min_t(u32, tx->ring->busyloop_us, BUSYLOOP_MAX_US);
-	u64 end = local_clock() + us * NSEC_PER_USEC;
+	struct vxdp_ring *ring = tx->ring;
+	u64 max = poll_max(ring), now = local_clock(), end;
+	bool came = false;
 
-	while (us && local_clock() < end && !need_resched() && !signal_pending(current) &&
-	       !READ_ONCE(tx->q->worker.pending)) {
-		if (!vxdp_vring_empty(&tx->ring->vr))
-			return true;
-		if (tx->ring->vr.error)
-			return false;
+	ring->poll_ns = min(ring->poll_ns, max);
+	end = now + ring->poll_ns;
+	while (now < end && !came && !ring->vr.error && !need_resched() &&
+	       !signal_pending(current) && !READ_ONCE(tx->q->worker.pending)) {
+		came = !vxdp_vring_empty(&ring->vr);
 		cpu_relax();
+		now = local_clock();
 	}
-	return false;
+	ring->poll_ns = came ? min(ring->poll_ns * 2, max) : ring->poll_ns / 2;
+	ring->slept_at = now;
+	return came;
+}
+
+/* We were woken: had we better spun? Then we do so from now on. */
+static void learn_to_wait(struct vxdp_ring *ring)
+{
+	u64 max = poll_max(ring);
+
+	if (max && ring->poll_ns < max / POLL_SHARE && local_clock() - ring->slept_at < max)
+		ring->poll_ns = max / POLL_SHARE;
 }
 
 /* The ring is empty: is there more after all, before we wait for a kick? */
 static bool more(struct tx *tx)
 {
 	flush(tx);
-	if (busy_wait(tx))
+	if (tx->ring->busyloop_us && busy_wait(tx))
 		return true;
 	if (!vxdp_vring_enable_kick(&tx->ring->vr))
 		return false;
@@ -193,6 +217,8 @@ void vxdp_tx_run(struct vxdp_queue *q)
 	mutex_lock(&ring->lock);
 	if (vxdp_ring_runs(ring)) {
 		vxdp_vring_disable_kick(&ring->vr);
+		if (ring->busyloop_us)
+			learn_to_wait(ring);
 		do {
 			/* Its wake-up comes in place of a kick. */
 			if (q->xsk && !tx.slots && !vxdp_xsk_tx_ready(q->xsk))
