@@ -86,6 +86,19 @@ void vxdp_buf_put(void *at)
 	page_pool_put_full_page(page->pp, page, false);
 }
 
+/**
+ * vxdp_buf_put_many() - give pieces of one page back
+ * @page: the page
+ * @nr: how many; 0 does nothing
+ *
+ * Context: any but hard interrupts.
+ */
+void vxdp_buf_put_many(struct page *page, u32 nr)
+{
+	if (nr && !page_pool_unref_page(page, nr))
+		page_pool_put_unrefed_page(page->pp, page, -1, false);
+}
+
 static int init_one(int cpu)
 {
 	struct page_pool_params params = {

@@ -7,6 +7,7 @@
  * has its turn after the batch.
  */
 #include <linux/filter.h>
+#include "buf.h"
 #include "egress.h"
 #include "sock.h"
 #include "uplink.h"
@@ -114,6 +115,8 @@ struct batch {
 	struct net_device *dev;
 	struct bpf_prog *prog;
 	struct vxdp_out out;
+	struct page *done;	/* @nr_done pieces of it are to be given back */
+	u32 nr_done;
 	u32 local;
 	u64 local_bytes;
 	bool redirected;
@@ -161,6 +164,23 @@ static void redirect(struct batch *b, struct vxdp_tx_slot *slot)
 	vxdp_stats_packet(b->e.q->port->stats, VHOST_XDP_STAT_TX_REDIRECT_PACKETS, len);
 }
 
+/* Pieces of a page come one behind the other: given back together. */
+static void free_done(struct batch *b, struct vxdp_tx_slot *slot)
+{
+	struct page *page = virt_to_head_page(slot->xdp.data_hard_start);
+
+	if (unlikely(xdp_buff_has_frags(&slot->xdp))) {
+		vxdp_slot_free(slot);
+		return;
+	}
+	if (page != b->done) {
+		vxdp_buf_put_many(b->done, b->nr_done);
+		b->done = page;
+		b->nr_done = 0;
+	}
+	b->nr_done++;
+}
+
 /* XDP_DROP: it is somebody else's now, or nobody's. */
 static void dropped(struct batch *b, struct vxdp_tx_slot *slot)
 {
@@ -172,7 +192,7 @@ static void dropped(struct batch *b, struct vxdp_tx_slot *slot)
 		b->local++;
 		b->local_bytes += slot->len;
 	}
-	vxdp_slot_free(slot);
+	free_done(b, slot);
 }
 
 static void decide(struct batch *b, struct vxdp_tx_slot *slot)
@@ -232,6 +252,7 @@ static void decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 	}
 	this_cpu_write(running, NULL);
 	vxdp_uplink_flush(&b->out);
+	vxdp_buf_put_many(b->done, b->nr_done);
 	if (b->redirected)
 		xdp_do_flush();
 	if (b->local) {

@@ -10,18 +10,52 @@
  */
 #include "plain.h"
 
-/* As vxdp_memory_translate(), for a buffer in one region. False: it is not. */
-static __always_inline bool find(const struct vxdp_memory *mem, u64 gpa, u32 len, u64 *uaddr)
-{
-	const struct vhost_memory_region *r = mem->region, *end = r + mem->nr;
-	u64 off;
+/*
+ * A region that the last buffer was found in, where the next one likely is, too: the
+ * addresses at which the longest buffer begins that still lies in it.
+ */
+struct near {
+	u64 first;
+	u64 count;
+	u64 uaddr;
+};
 
-	for (; r < end && r->guest_phys_addr <= gpa; r++) {
+/* Nobody else's, though regions may overlap: then the one that starts lowest wins. */
+static __always_inline void come_near(struct near *near, const struct vxdp_memory *mem,
+				      const struct vhost_memory_region *here, u32 max_len)
+{
+	const struct vhost_memory_region *r;
+
+	near->count = 0;
+	for (r = mem->region; r < here; r++) {
+		if (r->guest_phys_addr + (r->memory_size - 1) >= here->guest_phys_addr)
+			return;
+	}
+	near->first = here->guest_phys_addr;
+	near->uaddr = here->userspace_addr;
+	if (here->memory_size > max_len)
+		near->count = here->memory_size - max_len;
+}
+
+/* As vxdp_memory_translate(), for a buffer in one region. False: it is not. */
+static __always_inline bool find(const struct vxdp_memory *mem, struct near *near, u64 gpa,
+				 u32 len, u32 max_len, u64 *uaddr)
+{
+	const struct vhost_memory_region *r, *end;
+	u64 off = gpa - near->first;
+
+	/* What speculation reads is the guest's, too. */
+	if (likely(off < near->count)) {
+		*uaddr = near->uaddr + vxdp_nospec(off, near->count);
+		return true;
+	}
+	end = mem->region + mem->nr;
+	for (r = mem->region; r < end && r->guest_phys_addr <= gpa; r++) {
 		off = gpa - r->guest_phys_addr;
 		if (off >= r->memory_size)
 			continue;
-		/* What speculation reads is the guest's, too. */
 		*uaddr = r->userspace_addr + vxdp_nospec(off, r->memory_size);
+		come_near(near, mem, r, max_len);
 		return r->memory_size - off >= len;
 	}
 	return false;
@@ -33,7 +67,7 @@ static __always_inline bool find(const struct vxdp_memory *mem, u64 gpa, u32 len
  * @to: out: the chains
  * @max: how many at most
  * @min_len: bytes that a buffer must have, at least 1
- * @max_len: bytes that it may have
+ * @max_len: bytes that it may have, at least @min_len
  *
  * They count as taken, as with vxdp_vring_next().
  *
@@ -44,10 +78,12 @@ static __always_inline bool find(const struct vxdp_memory *mem, u64 gpa, u32 len
 u32 vxdp_plain_next(struct vxdp_vring *vr, struct vxdp_plain *to, u32 max,
 		    u32 min_len, u32 max_len)
 {
-	const u64 ring = vr->avail + offsetof(struct vring_avail, ring);
+	const u64 ring = vr->avail + offsetof(struct vring_avail, ring), desc = vr->desc;
 	const struct vxdp_memory *mem = vr->mem;
+	const u16 mask = vr->num - 1;
 	u16 next = vr->last_avail, idx = vr->avail_idx, head;
-	u64 desc, addr, rest;
+	struct near near = {};
+	u64 at, addr, rest;
 	u32 n = 0;
 
 	if (vr->error || !mem ||
@@ -63,15 +99,15 @@ u32 vxdp_plain_next(struct vxdp_vring *vr, struct vxdp_plain *to, u32 max,
 		smp_rmb();
 	}
 	for (; n < max && next != idx; n++, next++) {
-		vxdp_user_get(head, ring + (next & (vr->num - 1)) * sizeof(u16), u16, out);
-		if (head >= vr->num)
+		vxdp_user_get(head, ring + (next & mask) * sizeof(u16), u16, out);
+		if (head > mask)
 			break;
-		desc = vr->desc + (head & (vr->num - 1)) * sizeof(struct vring_desc);
-		vxdp_user_get(addr, desc, u64, out);
-		/* Length, flags, next: one read. */
-		vxdp_user_get(rest, desc + offsetof(struct vring_desc, len), u64, out);
-		if ((u16)(rest >> 32) || (u32)rest < min_len || (u32)rest > max_len ||
-		    !find(mem, addr, rest, &to[n].uaddr))
+		at = desc + (head & mask) * sizeof(struct vring_desc);
+		vxdp_user_get(addr, at, u64, out);
+		/* Length, flags, next: one read; next means nothing here. */
+		vxdp_user_get(rest, at + offsetof(struct vring_desc, len), u64, out);
+		if ((rest << 16 >> 16) - min_len > max_len - min_len ||
+		    !find(mem, &near, addr, rest, max_len, &to[n].uaddr))
 			break;
 		to[n].len = rest;
 		to[n].head = head;

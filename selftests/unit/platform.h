@@ -51,6 +51,7 @@ typedef __s32 s32;
 #define XDP_PKT_CONTD		(1 << 0)
 #endif
 
+#define likely(x)	__builtin_expect(!!(x), 1)
 #define U16_MAX			UINT16_MAX
 #define VLAN_HLEN		4
 #define CSUM_MANGLED_0		((__sum16)0xffff)

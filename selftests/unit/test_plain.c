@@ -115,6 +115,78 @@ static bool others_are_left(void)
 	       left(3, ~0ULL - 63, 64, 0) && left(3, GPA_MID - 1, 64, 0);
 }
 
+/* Near the one before, but not where a longest buffer has room behind it. */
+static bool over_the_end(void)
+{
+	guest_make(g, 8, 0, 0);
+	offer(0, GPA_HIGH, 64, 0);
+	offer(1, GPA_HIGH + SIZE_HIGH - MAX, MAX, 0);
+	offer(2, GPA_HIGH + SIZE_HIGH - 64, 64, 0);
+	offer(3, GPA_HIGH + SIZE_HIGH - MAX + 1, MAX, 0);
+	return CHECK(take(8) == 3) && is(1, 1, UA_HIGH + SIZE_HIGH - MAX, MAX) &&
+	       is(2, 2, UA_HIGH + SIZE_HIGH - 64, 64) && CHECK(!g->vr.error);
+}
+
+static bool from(const struct vhost_memory_region *r, u32 nr, u64 gpa, u64 uaddr)
+{
+	struct vxdp_memory *mem;
+	int err;
+	bool ok;
+
+	guest_make(g, 8, 0, 0);
+	mem = vxdp_memory_create(r, nr, &err);
+	NEED(mem);
+	g->vr.mem = mem;
+	/* One to come near by, then the other. */
+	offer(0, r[0].guest_phys_addr, MIN, 0);
+	offer(1, gpa, MIN, 0);
+	ok = CHECK(take(8) == 2) && is(0, 0, r[0].userspace_addr, MIN) &&
+	     is(1, 1, uaddr, MIN);
+	g->vr.mem = g->mem;
+	vxdp_memory_free(mem);
+	guest_drop(g);
+	return ok;
+}
+
+/* Regions that are odd: shorter than the longest buffer, and one in another. */
+static bool odd_regions(void)
+{
+	static const struct vhost_memory_region two[] = {
+		{ .guest_phys_addr = 0x1000, .memory_size = 100, .userspace_addr = 0x70000 },
+		{ .guest_phys_addr = 0x1064, .memory_size = 4096, .userspace_addr = 0x90000 },
+	};
+	static const struct vhost_memory_region over[] = {
+		{ .guest_phys_addr = 0x3000, .memory_size = 8192, .userspace_addr = 0x70000 },
+		{ .guest_phys_addr = 0x1000, .memory_size = 0x2800, .userspace_addr = 0x90000 },
+	};
+
+	return from(two, 2, 0x1064, 0x90000) && from(two, 2, 0x1000 + 90, 0x70000 + 90) &&
+	       from(over, 1, 0x3400, 0x70400) && from(over + 1, 1, 0x3400, 0x92400);
+}
+
+/* In both: the lower one's, also behind one that is the higher one's alone. */
+static bool overlap(void)
+{
+	struct vxdp_memory *mem;
+	int err;
+	const struct vhost_memory_region over[] = {
+		{ .guest_phys_addr = 0x3000, .memory_size = 8192, .userspace_addr = 0x70000 },
+		{ .guest_phys_addr = 0x1000, .memory_size = 0x2800, .userspace_addr = 0x90000 },
+	};
+	bool ok;
+
+	guest_make(g, 8, 0, 0);
+	mem = vxdp_memory_create(over, 2, &err);
+	NEED(mem);
+	g->vr.mem = mem;
+	offer(0, 0x3900, MIN, 0);
+	offer(1, 0x3400, MIN, 0);
+	ok = CHECK(take(8) == 2) && is(0, 0, 0x70900, MIN) && is(1, 1, 0x92400, MIN);
+	g->vr.mem = g->mem;
+	vxdp_memory_free(mem);
+	return ok;
+}
+
 static bool index_too_far(void)
 {
 	guest_make(g, 4, 0, 0);
@@ -222,6 +294,9 @@ static const struct {
 	{ "in order", in_order },
 	{ "over every wrap, any number at a time", all_laps },
 	{ "what is not plain is left", others_are_left },
+	{ "over the end of the region before", over_the_end },
+	{ "odd regions", odd_regions },
+	{ "regions that overlap", overlap },
 	{ "an index too far is left", index_too_far },
 	{ "nothing of a broken ring", broken_ring },
 	{ "nothing without a memory table", without_memory },
