@@ -82,8 +82,13 @@ void vxdp_frame_free(struct vxdp_frame *frame)
 {
 	u32 i;
 
-	for (i = 0; i < frame->nr_frags; i++)
-		vxdp_buf_put(skb_frag_address(&frame->frag[i]));
+	if (frame->nr_frags) {
+		/* Then they can be used again on this CPU without a lock. */
+		local_bh_disable();
+		for (i = 0; i < frame->nr_frags; i++)
+			vxdp_buf_put(skb_frag_address(&frame->frag[i]));
+		local_bh_enable();
+	}
 	kfree(frame);
 }
 

@@ -10,6 +10,10 @@
 /* One frame in so many comes from the socket, if it has one. */
 #define SOCK_TURN	32
 
+/* From this length on a frame's buffers are taken many at a time, if not longer. */
+#define PLAIN_FROM	4096
+#define PLAIN_MAX	65536
+
 enum outcome {
 	DONE,		/* a frame was delivered, or dropped and counted */
 	NONE,		/* there is no frame */
@@ -75,12 +79,37 @@ static int take_chain(struct rx *rx, struct room *room, u64 need)
 	return 1;
 }
 
+/* For a long frame: buffers that are one piece each, many at a time. */
+static void take_plain(struct rx *rx, struct room *room, u64 need)
+{
+	struct vxdp_scratch *s = rx->q->scratch;
+	struct vxdp_plain *chain = s->plain;
+	u32 n, i;
+
+	do {
+		n = min_t(u32, ARRAY_SIZE(s->plain), VXDP_CHAIN_IOV_MAX - room->iovs);
+		n = vxdp_plain_next(&rx->ring->vr, chain, n, VRING_DESC_F_WRITE, 1, PLAIN_MAX);
+		for (i = 0; i < n && room->len < need; i++) {
+			s->used[rx->used + room->heads++] = (struct vxdp_used){
+				.id = chain[i].head,
+				.len = min_t(u64, need - room->len, chain[i].len),
+			};
+			s->iov[room->iovs++] = vxdp_iovec(chain[i].uaddr, chain[i].len);
+			room->len += chain[i].len;
+		}
+		rx->descs += i;
+		vxdp_vring_rewind(&rx->ring->vr, n - i);
+	} while (n && room->len < need);
+}
+
 /* DONE: there is room. NONE: there will never be, drop the frame. */
 static enum outcome collect(struct rx *rx, struct room *room, u64 need)
 {
 	int ret;
 
 	*room = (struct room){};
+	if (need > PLAIN_FROM && mergeable(rx->q) && !rx->ring->vr.log_all)
+		take_plain(rx, room, need);
 	while (room->len < need) {
 		ret = take_chain(rx, room, need);
 		if (ret < 0) {

@@ -98,7 +98,7 @@ static u32 copy_frame(struct vxdp_tx_slot *slot, struct iov_iter *it)
 	for (i = 0; i < sinfo->nr_frags; i++) {
 		frag = &sinfo->frags[i];
 		part = skb_frag_size(frag);
-		if (copy_from_iter(skb_frag_address(frag), part, it) != part)
+		if (copy_page_from_iter(skb_frag_page(frag), skb_frag_off(frag), part, it) != part)
 			return VHOST_XDP_STAT_TX_DROP_FAULT;
 	}
 	return 0;

@@ -145,7 +145,7 @@ static void take_plain(struct tx *tx)
 	/* A page that is not there is left to vxdp_slot_build(), which may sleep. */
 	local_bh_disable();
 	pagefault_disable();
-	n = vxdp_plain_next(&tx->ring->vr, chain, room, hdr_len + ETH_HLEN,
+	n = vxdp_plain_next(&tx->ring->vr, chain, room, 0, hdr_len + ETH_HLEN,
 			    hdr_len + VXDP_BUF_MAX);
 	tx->slots += vxdp_slot_plain(tx->q, s->slot + tx->slots, chain, n, &i);
 	pagefault_enable();

@@ -66,6 +66,7 @@ static __always_inline bool find(const struct vxdp_memory *mem, struct near *nea
  * @vr: the ring
  * @to: out: the chains
  * @max: how many at most
+ * @flags: of the descriptor, all of them: VRING_DESC_F_WRITE, or 0
  * @min_len: bytes that a buffer must have, at least 1
  * @max_len: bytes that it may have, at least @min_len
  *
@@ -75,11 +76,12 @@ static __always_inline bool find(const struct vxdp_memory *mem, struct near *nea
  * caller has switched that off.
  * Return: how many; 0 where the next chain is another kind, or there is none.
  */
-u32 vxdp_plain_next(struct vxdp_vring *vr, struct vxdp_plain *to, u32 max,
+u32 vxdp_plain_next(struct vxdp_vring *vr, struct vxdp_plain *to, u32 max, u16 flags,
 		    u32 min_len, u32 max_len)
 {
 	const u64 ring = vr->avail + offsetof(struct vring_avail, ring), desc = vr->desc;
 	const struct vxdp_memory *mem = vr->mem;
+	const u64 least = (u64)flags << 32 | min_len;
 	const u16 mask = vr->num - 1;
 	u16 next = vr->last_avail, idx = vr->avail_idx, head;
 	struct near near = {};
@@ -106,7 +108,7 @@ u32 vxdp_plain_next(struct vxdp_vring *vr, struct vxdp_plain *to, u32 max,
 		vxdp_user_get(addr, at, u64, out);
 		/* Length, flags, next: one read; next means nothing here. */
 		vxdp_user_get(rest, at + offsetof(struct vring_desc, len), u64, out);
-		if ((rest << 16 >> 16) - min_len > max_len - min_len ||
+		if ((rest << 16 >> 16) - least > max_len - min_len ||
 		    !find(mem, &near, addr, rest, max_len, &to[n].uaddr))
 			break;
 		to[n].len = rest;

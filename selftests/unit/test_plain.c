@@ -18,7 +18,7 @@ static struct vxdp_plain got[300];
 static u32 take(u32 max)
 {
 	memset(got, 0xee, sizeof(got));
-	return vxdp_plain_next(&g->vr, got, max, MIN, MAX);
+	return vxdp_plain_next(&g->vr, got, max, 0, MIN, MAX);
 }
 
 static void offer(u16 head, u64 gpa, u32 len, u16 flags)
@@ -187,6 +187,20 @@ static bool overlap(void)
 	return ok;
 }
 
+/* For the other direction it is the other way round. */
+static bool to_write(void)
+{
+	guest_make(g, 8, 0, 0);
+	offer(0, 0x100, 64, D_WRITE);
+	offer(1, 0x200, 65, D_WRITE);
+	offer(2, 0x300, 66, 0);
+	memset(got, 0xee, sizeof(got));
+	return CHECK(take(8) == 0) &&
+	       CHECK(vxdp_plain_next(&g->vr, got, 8, D_WRITE, MIN, MAX) == 2) &&
+	       is(0, 0, UA_LOW + 0x100, 64) && is(1, 1, UA_LOW + 0x200, 65) &&
+	       CHECK(take(8) == 1) && is(0, 2, UA_LOW + 0x300, 66);
+}
+
 static bool index_too_far(void)
 {
 	guest_make(g, 4, 0, 0);
@@ -297,6 +311,7 @@ static const struct {
 	{ "over the end of the region before", over_the_end },
 	{ "odd regions", odd_regions },
 	{ "regions that overlap", overlap },
+	{ "to write", to_write },
 	{ "an index too far is left", index_too_far },
 	{ "nothing of a broken ring", broken_ring },
 	{ "nothing without a memory table", without_memory },

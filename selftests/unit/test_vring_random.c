@@ -233,7 +233,7 @@ static void take_plain(void)
 
 	if (dev.nr_used + max > BATCH_MAX)
 		publish();
-	n = vxdp_plain_next(&g->vr, plain, max, 1, DRIVER_BUF_SIZE);
+	n = vxdp_plain_next(&g->vr, plain, max, 0, 1, DRIVER_BUF_SIZE);
 	for (i = 0; i < n; i++) {
 		g->chain = (struct vxdp_chain){
 			.head = plain[i].head,
