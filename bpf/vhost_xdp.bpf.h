@@ -60,14 +60,8 @@ struct {
 	__type(value, struct vxdp_counters);
 } vxdp_counters SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-	__type(key, __u32);
-	__type(value, __u64);
-} vxdp_epoch SEC(".maps");
+/* Map "vxdp_epoch": the loader pins this section by that name. */
+volatile __u64 vxdp_epoch SEC(".data.epoch");
 
 /*
  * What was found last in vxdp_fdb and vxdp_ports, by a hash of the key: a tenth of
@@ -77,9 +71,9 @@ struct {
 #define MEMO_BITS	8
 
 struct fdb_memo {
-	__u64 address;		/* MAC and VLAN, see address_of() */
+	__u64 address;		/* MAC and VLAN (ingress: EtherType), see address_of() */
 	__u32 ifindex;
-	__u32 stamp;		/* see now_stamp() */
+	__u32 stamp;		/* see stamp_at() */
 	__u32 port;		/* 0: nothing is remembered here */
 	__u32 pad;
 };
@@ -129,23 +123,25 @@ extern int bpf_vhost_xdp_deliver(struct xdp_md *ctx, __u32 port,
  * sum is the same only if both are. Taken before what is remembered is looked up:
  * so a change in between makes it forgotten, and not remembered.
  */
+static __always_inline __u32 stamp_at(__u64 ticks)
+{
+	return vxdp_epoch + (ticks >> 5);
+}
+
 static __always_inline __u32 now_stamp(void)
 {
-	const __u32 zero = 0;
-	__u64 *epoch = bpf_map_lookup_elem(&vxdp_epoch, &zero);
+	return stamp_at(bpf_jiffies64());
+}
 
-	return (epoch ? *(volatile __u64 *)epoch : 0) + (bpf_jiffies64() >> 5);
+static __always_inline __u32 memo_index(__u64 key)
+{
+	return key * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS);
 }
 
 /* The MAC address in the upper 48 bits, the VLAN below. Two bytes more are read. */
 static __always_inline __u64 address_of(const __u8 *mac, __u16 vlan)
 {
 	return *(const __u64 *)mac << 16 | vlan;
-}
-
-static __always_inline __u32 memo_index(__u64 key)
-{
-	return key * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS);
 }
 
 static __noinline __u32 fdb_look(__u32 ifindex, __u64 address)
@@ -159,6 +155,30 @@ static __noinline __u32 fdb_look(__u32 ifindex, __u64 address)
 	return entry ? entry->port : 0;
 }
 
+static __always_inline struct fdb_memo *fdb_memo_of(__u64 address)
+{
+	__u32 index = memo_index(address);
+
+	return bpf_map_lookup_elem(&vxdp_fdb_memo, &index);
+}
+
+static __always_inline bool fdb_memo_is(const struct fdb_memo *memo, __u32 ifindex,
+					__u64 address, __u64 ticks)
+{
+	return memo->address == address && memo->ifindex == ifindex &&
+	       memo->stamp == stamp_at(ticks);
+}
+
+/* Not what nobody has: strangers' addresses would push out the ports'. */
+static __always_inline void fdb_remember(__u32 ifindex, __u64 address, __u32 stamp,
+					 __u32 port)
+{
+	struct fdb_memo *memo = fdb_memo_of(address);
+
+	if (memo)
+		*memo = (struct fdb_memo){ address, ifindex, stamp, port, 0 };
+}
+
 /*
  * Finds the port that has an address. @mac points into the Ethernet header, of
  * which the caller knows that it is there.
@@ -167,18 +187,15 @@ static __noinline __u32 fdb_look(__u32 ifindex, __u64 address)
 static __always_inline __u32 fdb_find(__u32 ifindex, __u16 vlan, const __u8 *mac)
 {
 	__u64 address = address_of(mac, vlan);
-	__u32 stamp = now_stamp(), index = memo_index(address);
-	struct fdb_memo *memo;
-	__u32 port;
+	struct fdb_memo *memo = fdb_memo_of(address);
+	__u32 stamp, port;
 
-	memo = bpf_map_lookup_elem(&vxdp_fdb_memo, &index);
-	if (memo && memo->address == address && memo->ifindex == ifindex &&
-	    memo->stamp == stamp)
+	if (memo && fdb_memo_is(memo, ifindex, address, bpf_jiffies64()))
 		return memo->port;
+	stamp = now_stamp();
 	port = fdb_look(ifindex, address);
-	/* Not what nobody has: strangers' addresses would push out the ports'. */
-	if (memo && port)
-		*memo = (struct fdb_memo){ address, ifindex, stamp, port, 0 };
+	if (port)
+		fdb_remember(ifindex, address, stamp, port);
 	return port;
 }
 

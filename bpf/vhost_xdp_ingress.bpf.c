@@ -52,33 +52,70 @@ static __always_inline void flood(struct xdp_md *ctx, __u32 ifindex,
 	}
 }
 
-SEC("xdp.frags")
-int vhost_xdp_ingress(struct xdp_md *ctx)
+static __always_inline int deliver(struct xdp_md *ctx, __u32 port, __u64 flags)
+{
+	int ret = bpf_vhost_xdp_deliver(ctx, port, flags | VHOST_XDP_DELIVER_REDIRECT);
+
+	if (!ret)
+		return XDP_DROP;
+	/* The port's AF_XDP socket takes it from here. */
+	if (ret == XDP_REDIRECT)
+		return XDP_REDIRECT;
+	vxdp_count(port, ingress_refused);
+	return XDP_DROP;
+}
+
+/*
+ * An address and, instead of the VLAN, the EtherType: what is remembered so had no
+ * tag, and one look at it is saved.
+ */
+static __always_inline __u64 untagged_address(const struct ethhdr *eth)
+{
+	return address_of(eth->h_dest, eth->h_proto);
+}
+
+/* What is not the usual case; the Ethernet header is there. */
+static __noinline int any_frame(struct xdp_md *ctx)
 {
 	void *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
-	__u32 ifindex = ctx->ingress_ifindex, port;
+	__u32 ifindex = ctx->ingress_ifindex, stamp = now_stamp(), port;
 	__u64 flags;
 	__u16 vlan;
-	int ret;
 
 	if ((void *)(eth + 1) > end || frame_vlan(eth, end, &vlan))
 		return XDP_PASS;
 	flags = vlan ? VHOST_XDP_DELIVER_STRIP_VLAN : 0;
-
 	if (is_group(eth->h_dest)) {
 		flood(ctx, ifindex, vlan, flags);
 		return XDP_PASS;
 	}
-
-	port = fdb_find(ifindex, vlan, eth->h_dest);
+	port = fdb_look(ifindex, address_of(eth->h_dest, vlan));
 	if (!port)
 		return XDP_PASS;
-	ret = bpf_vhost_xdp_deliver(ctx, port, flags | VHOST_XDP_DELIVER_REDIRECT);
-	/* The port's AF_XDP socket takes it from here. */
-	if (ret == XDP_REDIRECT)
-		return XDP_REDIRECT;
-	if (ret)
-		vxdp_count(port, ingress_refused);
-	return XDP_DROP;
+	if (!is_tag(eth->h_proto))
+		fdb_remember(ifindex, untagged_address(eth), stamp, port);
+	return deliver(ctx, port, flags);
+}
+
+/*
+ * The usual case: no tag, and an address that was looked up before. The time first,
+ * as that saves a register, and so a push and a pop.
+ */
+SEC("xdp.frags")
+int vhost_xdp_ingress(struct xdp_md *ctx)
+{
+	__u64 ticks = bpf_jiffies64();
+	void *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	const struct fdb_memo *memo;
+	__u64 address;
+
+	if ((void *)(eth + 1) > end)
+		return XDP_PASS;
+	address = untagged_address(eth);
+	memo = fdb_memo_of(address);
+	if (!memo || !fdb_memo_is(memo, ctx->ingress_ifindex, address, ticks))
+		return any_frame(ctx);
+	return deliver(ctx, memo->port, 0);
 }

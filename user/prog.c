@@ -57,6 +57,12 @@ static int make_pin_dir(void)
 	return EXIT_OK;
 }
 
+/* A section of data cannot ask to be pinned, as the other maps do. */
+static int share_epoch(struct bpf_map *map)
+{
+	return bpf_map__set_pin_path(map, pin_path("vxdp_epoch"));
+}
+
 static int egress_load(int *fd)
 {
 	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts,
@@ -71,7 +77,9 @@ static int egress_load(int *fd)
 	skel = vhost_xdp_egress__open_opts(&opts);
 	if (!skel)
 		return load_failed("egress", errno);
-	err = vhost_xdp_egress__load(skel);
+	err = share_epoch(skel->maps.data_epoch);
+	if (!err)
+		err = vhost_xdp_egress__load(skel);
 	if (err) {
 		ret = load_failed("egress", err);
 		goto out;
@@ -174,9 +182,18 @@ static struct vhost_xdp_ingress *ingress_object(void)
 {
 	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts,
 			    .pin_root_path = pin_dir());
+	struct vhost_xdp_ingress *skel;
+	int err;
 
 	bpflog_reset();
-	return vhost_xdp_ingress__open_opts(&opts);
+	skel = vhost_xdp_ingress__open_opts(&opts);
+	err = skel ? share_epoch(skel->maps.data_epoch) : 0;
+	if (err) {
+		vhost_xdp_ingress__destroy(skel);
+		errno = -err;
+		return NULL;
+	}
+	return skel;
 }
 
 /* 0 or -errno. */

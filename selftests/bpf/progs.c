@@ -63,7 +63,7 @@ static void load_programs(void)
 	share_map("vxdp_flood");
 	share_map("vxdp_ports");
 	share_map("vxdp_counters");
-	share_map("vxdp_epoch");
+	share_map(".data.epoch");
 	NEED(!vhost_xdp_ingress__load(ingress));
 }
 
@@ -75,12 +75,7 @@ static void put(struct bpf_map *map, const void *key, const void *value)
 /* As whoever changes what programs look up has to. */
 static void next_epoch(void)
 {
-	__u32 key = 0;
-	__u64 epoch;
-
-	NEED(!bpf_map_lookup_elem(bpf_map__fd(egress->maps.vxdp_epoch), &key, &epoch));
-	epoch++;
-	put(egress->maps.vxdp_epoch, &key, &epoch);
+	egress->data_epoch->vxdp_epoch++;
 }
 
 static void zero_counters(uint32_t id)
