@@ -11,6 +11,7 @@
 #include <linux/err.h>
 #include <linux/sched/vhost_task.h>
 #include <linux/skbuff.h>
+#include <linux/spinlock.h>
 #include <linux/version.h>
 #include <net/xdp.h>
 
@@ -46,5 +47,50 @@ static inline void vxdp_init_frags(struct skb_shared_info *sinfo)
 #define xdp_get_buff_len(xdp)		xdp_get_buff_len((struct xdp_buff *)(xdp))
 #define xdp_get_shared_info_from_buff(xdp) \
 	xdp_get_shared_info_from_buff((struct xdp_buff *)(xdp))
+
+/*
+ * spin_lock(), spin_trylock() and spin_unlock() for who has softirqs off and cannot
+ * be preempted anyway: a call and a preempt count less each. Not where somebody
+ * watches locks, nor where they sleep.
+ */
+#if defined(CONFIG_SMP) && !defined(CONFIG_DEBUG_SPINLOCK) && \
+	!defined(CONFIG_DEBUG_LOCK_ALLOC) && !defined(CONFIG_PREEMPT_RT)
+static __always_inline void vxdp_lock(spinlock_t *lock)
+{
+	arch_spin_lock(&lock->rlock.raw_lock);
+}
+
+static __always_inline bool vxdp_trylock(spinlock_t *lock)
+{
+#if defined(CONFIG_X86) && defined(CONFIG_QUEUED_SPINLOCKS)
+	/* As arch_spin_lock() begins: without a look first, for nobody has it. */
+	int free = 0;
+
+	return atomic_try_cmpxchg_acquire(&lock->rlock.raw_lock.val, &free, _Q_LOCKED_VAL);
+#else
+	return arch_spin_trylock(&lock->rlock.raw_lock);
+#endif
+}
+
+static __always_inline void vxdp_unlock(spinlock_t *lock)
+{
+	arch_spin_unlock(&lock->rlock.raw_lock);
+}
+#else
+static __always_inline void vxdp_lock(spinlock_t *lock)
+{
+	spin_lock(lock);
+}
+
+static __always_inline bool vxdp_trylock(spinlock_t *lock)
+{
+	return spin_trylock(lock);
+}
+
+static __always_inline void vxdp_unlock(spinlock_t *lock)
+{
+	spin_unlock(lock);
+}
+#endif
 
 #endif /* VXDP_COMPAT_H */

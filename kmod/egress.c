@@ -15,7 +15,7 @@
 /* How long after a GSO frame its flow's plain frames go the same way. */
 #define SKBS_AFTER_GSO	(HZ / 50)
 
-static DEFINE_PER_CPU(struct vxdp_egress *, running);
+DEFINE_PER_CPU(struct vxdp_egress *, vxdp_egress_now);
 
 /**
  * vxdp_egress_current() - is this frame one that a guest is sending just now?
@@ -26,7 +26,7 @@ static DEFINE_PER_CPU(struct vxdp_egress *, running);
  */
 struct vxdp_egress *vxdp_egress_current(const struct xdp_buff *xdp)
 {
-	struct vxdp_egress *e = this_cpu_read(running);
+	struct vxdp_egress *e = this_cpu_read(vxdp_egress_now);
 
 	return e && &e->slot->xdp == xdp ? e : NULL;
 }
@@ -92,7 +92,7 @@ static u32 meta_flags(const struct vxdp_queue *q, const struct vxdp_tx_slot *slo
 	return flags;
 }
 
-/* Context: this CPU's @running is @e. */
+/* Context: this CPU's vxdp_egress_now is @e. */
 static u32 run_program(struct vxdp_egress *e, struct bpf_prog *prog)
 {
 	struct xdp_buff *xdp = &e->slot->xdp;
@@ -245,12 +245,12 @@ static void decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 	q->rxq.dev = b->dev;
 	vxdp_uplink_begin(&b->out, q->port, b->dev, q->scratch->out,
 			  socket_for(q, &slot[nr - 1]));
-	this_cpu_write(running, &b->e);
+	this_cpu_write(vxdp_egress_now, &b->e);
 	for (i = 0; i < nr; i++) {
 		q->rxq.mem = slot[i].mem;
 		decide(b, &slot[i]);
 	}
-	this_cpu_write(running, NULL);
+	this_cpu_write(vxdp_egress_now, NULL);
 	vxdp_uplink_flush(&b->out);
 	vxdp_buf_put_many(b->done, b->nr_done);
 	if (b->redirected)

@@ -25,6 +25,9 @@ struct vxdp_egress {
 	bool to_host;
 };
 
+/* Whose egress program runs on this CPU, or NULL. Softirqs are off. */
+DECLARE_PER_CPU(struct vxdp_egress *, vxdp_egress_now);
+
 struct vxdp_egress *vxdp_egress_current(const struct xdp_buff *xdp);
 int vxdp_egress_shift(const struct vxdp_tx_slot *slot);
 int vxdp_egress_copy_to_host(struct vxdp_egress *e);

@@ -1,106 +1,120 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fast.c - the receive lane that needs no worker: the program's call copies the
- * frame into the guest's buffer, once.
+ * fast.c - the receive lane that needs no worker: who owns the ring, and when the
+ * guest is told. The frames themselves are put in by put.h and put.c.
  *
  * The receive ring has one owner at a time. While fast.on, it is whoever holds
  * fast.pages.lock with softirqs off; otherwise the holder of the ring's mutex. The
  * mutex's holder takes it over by vxdp_fast_end() and gives it back by
- * vxdp_fast_begin(), which the worker does when nothing waits any more. Frames that
- * find the ring in other hands, or cannot be put by the simple rules here, go to
- * the backlog, and while anything is in there all do: so their order is kept.
+ * vxdp_fast_begin(), which the worker does when nothing waits any more. The ring's
+ * state moves along: from vr to fast and back.
  *
- * What is out of the ordinary is left to the worker, which finds it again and knows
- * all the rules: an empty ring, a page that is not there, an indirect table, a
- * dirty log, any mistake of the guest's.
+ * Frames that find the ring in other hands, or cannot be put in, go to the backlog,
+ * and while anything is in there all do: so their order is kept. Whoever puts
+ * something into the backlog takes the ring from softirqs afterwards, by
+ * vxdp_fast_yield(); vxdp_fast_begin() gives it back, under the same lock, only
+ * where the backlog is empty. So the ring is never softirqs' with a frame waiting,
+ * after that frame's program has ended, and only then does the next of its flow run.
  *
  * Used elements are written at once, the used index and the call eventfd once a
- * round: a tasklet, which softirqs run after the NAPI that raised it, publishes
- * for every queue pair that has got something on its CPU.
+ * round: a NAPI of ours, which the one that receives has scheduled and which is
+ * polled behind it, in the same run of the softirq, publishes for every queue pair
+ * that has got something on its CPU. A frame that seems to be alone does not wait for
+ * that. The barriers are those of
+ * core/vring.c: (B) is in vxdp_fast_more(), (C) and (E) in publish().
  */
 #include <linux/eventfd.h>
-#include <linux/interrupt.h>
+#include <linux/kernel_stat.h>
 #include <linux/moduleparam.h>
-#include <linux/unaligned.h>
+#include <linux/netdevice.h>
 #include <linux/wait_bit.h>
-#include "queue.h"
+#include "put.h"
 
-/*
- * For owners that come after the change. Off until a nested guest has run on it for
- * longer than it has: see docs/design.md.
- */
+/* For owners that come after the change. */
 static bool fast_rx;
 module_param(fast_rx, bool, 0644);
 MODULE_PARM_DESC(fast_rx, "frames go to the guest's buffers where the program runs (default: N)");
 
-/* Chains that wait for the tasklet at most: this part of the ring. */
+/* Chains that wait to be published at most: this part of the ring. */
 #define PENDING_SHARE	4
 
-/* Buffers one frame may need here; more are the worker's. */
-#define PIECES_MAX	24
-#define CHAIN_MAX	8
+/* Chains, and buffers of one, whose pages are looked for ahead. */
+#define AHEAD_MAX	1024
+#define AGAIN_MAX	64
+#define AHEAD_CHAIN_MAX	8
+/* Pages faulted in meanwhile. */
+#define FAULTS_MAX	128
 
+/* Softirqs off, this CPU; scheduled where it has a queue pair. */
 struct flush {
-	struct list_head queues;	/* softirqs off, this CPU */
-	struct tasklet_struct tasklet;
+	struct vxdp_queue *first;
+	struct napi_struct napi;
 };
 
 static DEFINE_PER_CPU(struct flush, flush);
-
-/* Where a frame goes: pieces of the guest's buffers. */
-struct place {
-	u32 nr;
-	u32 heads;
-	u16 avail;
-	struct piece {
-		void *at;
-		u32 len;
-	} piece[PIECES_MAX];
-	struct vxdp_used used[PIECES_MAX];
-};
+/* A NAPI must have one. */
+static struct net_device *flush_dev;
 
 static struct vxdp_ring *rx_ring(struct vxdp_queue *q)
 {
 	return &q->ring[VXDP_RING_RX];
 }
 
-static void *area(const struct vxdp_queue *q, enum vxdp_area_index i)
+static void count(struct vxdp_queue *q, u32 frames)
 {
-	return q->fast.pages.area[i].at;
+	struct vxdp_stats __percpu *stats = q->port->stats;
+	struct vxdp_fast *f = &q->fast;
+
+	vxdp_stats_add(stats, VHOST_XDP_STAT_RX_XDP_PACKETS, frames);
+	vxdp_stats_add(stats, VHOST_XDP_STAT_RX_XDP_BYTES, f->bytes);
+	vxdp_stats_add(stats, VHOST_XDP_STAT_RX_FAST_PACKETS, frames);
+	f->bytes = 0;
+	f->uncounted = 0;
 }
 
 /* Context: fast.pages.lock, on. See (C) to (F) in core/vring.c. */
 static void publish(struct vxdp_queue *q)
 {
 	struct vxdp_ring *ring = rx_ring(q);
-	struct vring_avail *avail = area(q, VXDP_AREA_AVAIL);
-	struct vring_used *used = area(q, VXDP_AREA_USED);
 	struct vxdp_vring *vr = &ring->vr;
+	struct vxdp_fast *f = &q->fast;
+	u16 n = f->next - f->published;
 
-	if (!q->fast.pending)
+	if (!n)
 		return;
-	q->fast.pending = 0;
+	/* Who sees the frames sees them counted. */
+	count(q, n - f->uncounted);
+	f->published = f->next;
+	vr->last_avail = f->next;
+	vr->avail_idx = f->seen_avail;
+	vxdp_vring_advance_used(vr, n);
 	/* (C) */
 	smp_wmb();
-	WRITE_ONCE(used->idx, vr->last_used);
+	WRITE_ONCE(f->used->idx, vr->last_used);
 	if (!ring->call)
 		return;
 	/* (E) */
 	smp_mb();
-	if (vxdp_vring_wants_signal(vr, READ_ONCE(avail->flags),
-				    READ_ONCE(avail->ring[vr->num]))) {
+	if (vxdp_vring_wants_signal(vr, READ_ONCE(f->avail->flags),
+				    READ_ONCE(f->avail->ring[vr->num]))) {
 		vxdp_count(q, VHOST_XDP_STAT_CALLS, 1);
 		eventfd_signal(ring->call);
 	}
 }
 
-/* Context: fast.pages.lock. */
-static void end_locked(struct vxdp_queue *q)
+/**
+ * vxdp_fast_end_locked() - softirqs own the ring no more
+ * @q: the queue pair
+ *
+ * Context: fast.pages.lock.
+ */
+void vxdp_fast_end_locked(struct vxdp_queue *q)
 {
 	lockdep_assert_held(&q->fast.pages.lock);
 	if (!q->fast.on)
 		return;
 	publish(q);
+	q->fast.stop = q->fast.next;
 	/* Pairs with vxdp_fast_end(): who sees it off sees the ring as we left it. */
 	smp_store_release(&q->fast.on, false);
 }
@@ -110,39 +124,49 @@ static void area_lost(struct vxdp_pages *p)
 {
 	struct vxdp_queue *q = container_of(p, struct vxdp_queue, fast.pages);
 
-	end_locked(q);
+	vxdp_fast_end_locked(q);
 	vxdp_worker_queue(&q->worker, VXDP_WORK_RX);
 }
 
-/*
- * Raised by a queue pair's first frame of a round. Softirqs that were raised while
- * they ran have another pass, where this one comes before NET_RX.
- *
- * A CPU that goes leaves its tasklet, and so its list, to another one; nothing is
- * added by a CPU that is not there.
- */
-static void flush_queues(struct tasklet_struct *t)
+static void flush_queue(struct vxdp_queue *q)
 {
-	struct flush *f = from_tasklet(f, t, tasklet);
-	struct vxdp_queue *q;
+	struct vxdp_fast *f = &q->fast;
 	bool closing;
 
-	while (!list_empty(&f->queues)) {
-		q = list_first_entry(&f->queues, struct vxdp_queue, fast.node);
-		spin_lock(&q->fast.pages.lock);
-		list_del(&q->fast.node);
-		if (q->fast.on)
-			publish(q);
-		closing = q->fast.closing;
-		q->fast.queued = false;
-		/* Not after the unlock: then it may be gone. */
-		if (closing)
-			wake_up_var(&q->fast.queued);
-		spin_unlock(&q->fast.pages.lock);
+	vxdp_lock(&f->pages.lock);
+	if (f->on) {
+		f->alone = (u16)(f->next - f->published) == 1;
+		publish(q);
 	}
+	/* The next frame is the first of its round, and puts it in a list. */
+	f->stop = f->next;
+	closing = f->closing;
+	f->queued = false;
+	/* Not after the unlock: then it may be gone. */
+	if (unlikely(closing))
+		wake_up_var(&f->queued);
+	vxdp_unlock(&f->pages.lock);
 }
 
-static void raise(struct vxdp_queue *q)
+/*
+ * Scheduled by a queue pair's first frame of a round. A CPU that goes leaves its
+ * NAPIs to another one, and so its list; nothing is added by a CPU that is not there.
+ */
+static int flush_queues(struct napi_struct *napi, int budget)
+{
+	struct flush *f = container_of(napi, struct flush, napi);
+	struct vxdp_queue *q;
+
+	while (f->first) {
+		q = f->first;
+		f->first = q->fast.behind;
+		flush_queue(q);
+	}
+	napi_complete_done(napi, 0);
+	return 0;
+}
+
+static void enlist(struct vxdp_queue *q)
 {
 	struct flush *f;
 
@@ -150,294 +174,94 @@ static void raise(struct vxdp_queue *q)
 		return;
 	q->fast.queued = true;
 	f = this_cpu_ptr(&flush);
-	list_add_tail(&q->fast.node, &f->queues);
-	tasklet_hi_schedule(&f->tasklet);
+	q->fast.behind = f->first;
+	f->first = q;
+	if (!q->fast.behind)
+		napi_schedule(&f->napi);
 }
 
-/* Return: user address of a buffer in one region, or 0. */
-static u64 translate(const struct vxdp_memory *mem, u64 gpa, u32 len)
+/**
+ * vxdp_fast_more() - has the driver made more available?
+ * @q: the queue pair; softirqs own its ring, or are about to
+ *
+ * (B) of core/vring.c.
+ *
+ * Context: fast.pages.lock.
+ * Return: false where it has not, or where it lies.
+ */
+bool vxdp_fast_more(struct vxdp_queue *q)
 {
-	const struct vhost_memory_region *r = mem->region;
-	struct iovec iov;
+	struct vxdp_fast *f = &q->fast;
+	u16 idx = READ_ONCE(f->avail->idx);
 
-	/* Nearly all of a guest's memory is in one region, often the first. */
-	if (likely(mem->nr && gpa - r->guest_phys_addr < r->memory_size &&
-		   r->memory_size - (gpa - r->guest_phys_addr) >= len))
-		return gpa - r->guest_phys_addr + r->userspace_addr;
-	if (vxdp_memory_translate(mem, gpa, len, &iov, 1) != 1)
-		return 0;
-	return (u64)iov.iov_base;
-}
-
-static bool add_buffer(struct vxdp_queue *q, struct place *to, u64 gpa, u32 len)
-{
-	u64 uaddr = translate(rx_ring(q)->vr.mem, gpa, len);
-	u32 part;
-	void *at;
-
-	/* The first page is none that is remembered. */
-	if (uaddr < PAGE_SIZE)
+	if (idx == f->seen_avail || (u16)(idx - f->next) > f->mask + 1)
 		return false;
-	while (len) {
-		at = vxdp_pages_find(&q->fast.pages, uaddr);
-		if (!at)
-			q->fast.missed = true;
-		if (!at || to->nr == PIECES_MAX)
-			return false;
-		part = min_t(u32, len, PAGE_SIZE - offset_in_page(uaddr));
-		to->piece[to->nr++] = (struct piece){ at, part };
-		uaddr += part;
-		len -= part;
-	}
-	return true;
-}
-
-/* Only what is needed of it; more would be pages that nobody touches. */
-static bool add_chain(struct vxdp_queue *q, struct place *to, u16 head, u32 need, u32 *got)
-{
-	const struct vring_desc *table = area(q, VXDP_AREA_DESC);
-	u32 num = rx_ring(q)->vr.num, left = CHAIN_MAX;
-	struct vring_desc desc;
-	u16 i = head;
-
-	*got = 0;
-	while (left--) {
-		/* Masked, for speculation ignores the check below. */
-		i &= num - 1;
-		desc.addr = READ_ONCE(table[i].addr);
-		desc.len = READ_ONCE(table[i].len);
-		desc.flags = READ_ONCE(table[i].flags);
-		if ((desc.flags & (VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT)) !=
-		    VRING_DESC_F_WRITE || !desc.len)
-			return false;
-		desc.len = min(desc.len, need - *got);
-		if (!add_buffer(q, to, desc.addr, desc.len))
-			return false;
-		*got += desc.len;
-		if (*got == need || !(desc.flags & VRING_DESC_F_NEXT))
-			return true;
-		i = READ_ONCE(table[i].next);
-		if (i >= num)
-			return false;
-	}
-	return false;
-}
-
-/* (B) of core/vring.c. */
-static bool more_avail(struct vxdp_queue *q, u16 next)
-{
-	const struct vring_avail *avail = area(q, VXDP_AREA_AVAIL);
-	struct vxdp_vring *vr = &rx_ring(q)->vr;
-	u16 idx = READ_ONCE(avail->idx);
-
-	if (idx == next || (u16)(idx - next) > vr->num)
-		return false;
-	vr->avail_idx = idx;
+	f->seen_avail = idx;
 	smp_rmb();
 	return true;
 }
 
-/* Nothing is taken before commit(): where this fails, nothing has happened. */
-static bool find_place(struct vxdp_queue *q, struct place *to, u32 need)
+/* Counts the runs of the softirq that NAPIs are polled in. */
+static u32 this_round(void)
 {
-	const struct vring_avail *avail = area(q, VXDP_AREA_AVAIL);
-	struct vxdp_vring *vr = &rx_ring(q)->vr;
-	bool merge = vxdp_vring_has(vr, VIRTIO_NET_F_MRG_RXBUF);
-	u32 got;
-	u16 head;
-
-	to->nr = 0;
-	to->heads = 0;
-	to->avail = vr->last_avail;
-	while (need) {
-		if (to->avail == vr->avail_idx && !more_avail(q, to->avail))
-			return false;
-		head = READ_ONCE(avail->ring[to->avail & (vr->num - 1)]);
-		if (head >= vr->num || to->heads == PIECES_MAX ||
-		    !add_chain(q, to, head, need, &got))
-			return false;
-		to->used[to->heads++] = (struct vxdp_used){ head, got };
-		to->avail++;
-		need -= got;
-		if (need && !merge)
-			return false;
-	}
-	return to->heads + q->fast.pending <= vr->num;
-}
-
-static void write_bytes(struct place *to, u32 *piece, u32 *off, const void *from, u32 len)
-{
-	u32 part;
-
-	while (len) {
-		part = min(len, to->piece[*piece].len - *off);
-		memcpy(to->piece[*piece].at + *off, from, part);
-		from += part;
-		len -= part;
-		*off += part;
-		if (*off == to->piece[*piece].len) {
-			*off = 0;
-			(*piece)++;
-		}
-	}
-}
-
-static void write_frame(struct vxdp_queue *q, struct place *to,
-			const struct xdp_buff *xdp, bool strip)
-{
-	struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = cpu_to_le16(to->heads) };
-	const u32 macs = 2 * ETH_ALEN;
-	const struct skb_shared_info *sinfo;
-	const void *data = xdp->data;
-	u32 piece = 0, off = 0, i;
-
-	write_bytes(to, &piece, &off, &hdr, q->hdr_len);
-	if (strip) {
-		write_bytes(to, &piece, &off, data, macs);
-		data += macs + VLAN_HLEN;
-	}
-	write_bytes(to, &piece, &off, data, xdp->data_end - data);
-	if (likely(!xdp_buff_has_frags(xdp)))
-		return;
-	sinfo = xdp_get_shared_info_from_buff(xdp);
-	for (i = 0; i < sinfo->nr_frags; i++)
-		write_bytes(to, &piece, &off, skb_frag_address(&sinfo->frags[i]),
-			    skb_frag_size(&sinfo->frags[i]));
-}
-
-static void commit(struct vxdp_queue *q, const struct place *to)
-{
-	struct vring_used *used = area(q, VXDP_AREA_USED);
-	struct vxdp_vring *vr = &rx_ring(q)->vr;
-	u32 i;
-
-	for (i = 0; i < to->heads; i++) {
-		struct vring_used_elem *elem = &used->ring[(vr->last_used + i) & (vr->num - 1)];
-
-		elem->id = to->used[i].id;
-		elem->len = to->used[i].len;
-	}
-	vr->last_avail = to->avail;
-	vxdp_vring_advance_used(vr, to->heads);
-	q->fast.pending += to->heads;
-}
-
-/* Any frame, any buffers. */
-static noinline bool put_any(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
-			     bool strip)
-{
-	struct place to __uninitialized;
-
-	/* The linear part has both addresses and the tag, or we are too clever. */
-	if (strip && xdp->data_end - xdp->data < VLAN_ETH_HLEN)
-		return false;
-	if (!find_place(q, &to, q->hdr_len + len))
-		return false;
-	write_frame(q, &to, xdp, strip);
-	commit(q, &to);
-	return true;
-}
-
-/*
- * What nearly every frame is: in one buffer itself, for one buffer on one page.
- * Return: false where it is not so, or there is none; nothing has happened then.
- */
-static __always_inline bool put_simple(struct vxdp_queue *q, const struct xdp_buff *xdp,
-				       u32 len)
-{
-	const struct vring_avail *avail = area(q, VXDP_AREA_AVAIL);
-	const struct vring_desc *desc = area(q, VXDP_AREA_DESC);
-	struct vring_used *used = area(q, VXDP_AREA_USED);
-	struct vxdp_vring *vr = &rx_ring(q)->vr;
-	u32 mask = vr->num - 1, need = q->hdr_len + len;
-	struct vring_used_elem *elem;
-	u64 uaddr;
-	void *at;
-	u16 head;
-
-	if (xdp_buff_has_frags(xdp) ||
-	    (vr->last_avail == vr->avail_idx && !more_avail(q, vr->last_avail)))
-		return false;
-	head = READ_ONCE(avail->ring[vr->last_avail & mask]);
-	if (head > mask)
-		return false;
-	desc += head & mask;
-	if (READ_ONCE(desc->flags) != VRING_DESC_F_WRITE || READ_ONCE(desc->len) < need)
-		return false;
-	uaddr = translate(vr->mem, READ_ONCE(desc->addr), need);
-	if (uaddr < PAGE_SIZE || offset_in_page(uaddr) + need > PAGE_SIZE)
-		return false;
-	at = vxdp_pages_find(&q->fast.pages, uaddr);
-	if (!at)
-		return false;
-
-	/* The header: nothing, but one buffer where that is said. */
-	put_unaligned(0ULL, (u64 *)at);
-	if (q->hdr_len == sizeof(struct virtio_net_hdr))
-		put_unaligned(0, (u16 *)(at + 8));
-	else
-		put_unaligned_le32(1U << 16, at + 8);
-	memcpy(at + q->hdr_len, xdp->data, len);
-	elem = &used->ring[vr->last_used & mask];
-	WRITE_ONCE(elem->id, head);
-	WRITE_ONCE(elem->len, need);
-	vr->last_avail++;
-	vxdp_vring_advance_used(vr, 1);
-	q->fast.pending++;
-	return true;
-}
-
-static __always_inline bool put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
-				bool strip)
-{
-	return (!strip && put_simple(q, xdp, len)) || put_any(q, xdp, len, strip);
+	return this_cpu_read(kstat.softirqs[NET_RX_SOFTIRQ]);
 }
 
 /**
- * vxdp_fast_put() - put a frame into the guest's buffers, if that is simple
- * @q: whose guest
- * @xdp: the frame
- * @len: its length, without the tag where that is left out
- * @strip: leave out the VLAN tag
- * @local: another guest sent it
+ * vxdp_fast_ready() - make ready for the next frames: see @stop in fast.h
+ * @q: the queue pair
+ * @wire: it is a driver's NAPI that asks
  *
- * Context: softirq, or softirqs off.
- * Return: false where it is the backlog's.
+ * After a round with one frame the next one's first frame is taken to be alone too:
+ * it is published at once, for half the cost of what is to run after the driver's
+ * NAPI. If another one follows in the same round, that is published with the rest of
+ * it; so a round is published twice at most.
+ *
+ * Context: fast.pages.lock. vxdp_fast_done() comes when the frame is put in.
+ * Return: false where there can be none.
  */
-bool vxdp_fast_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
-		   bool strip, bool local)
+bool vxdp_fast_ready(struct vxdp_queue *q, bool wire)
 {
-	bool done = false;
+	struct vxdp_fast *f = &q->fast;
+	u16 room, there;
 
-	if (!READ_ONCE(q->fast.on))
+	if (!f->on)
 		return false;
-	spin_lock(&q->fast.pages.lock);
-	if (likely(q->fast.on && !READ_ONCE(q->backlog.len))) {
-		done = put(q, xdp, len, strip);
-		if (unlikely(!done))
-			end_locked(q);
-		else if (q->fast.pending > rx_ring(q)->vr.num / PENDING_SHARE)
-			publish(q);
-		else
-			raise(q);
+	if ((u16)f->next == f->seen_avail && !vxdp_fast_more(q))
+		return false;
+	f->now = wire && f->alone && !f->queued && f->round != this_round();
+	if (f->now) {
+		/* On several CPUs by turns, rounds cannot be told apart. */
+		f->alone = f->round_cpu == smp_processor_id();
+		f->round_cpu = smp_processor_id();
+		f->round = this_round();
+		return true;
 	}
-	spin_unlock(&q->fast.pages.lock);
-	if (done)
-		vxdp_stats_packet(q->port->stats,
-				  local ? VHOST_XDP_STAT_RX_LOCAL_PACKETS :
-					  VHOST_XDP_STAT_RX_XDP_PACKETS, len);
-	return done;
+	enlist(q);
+	room = f->mask / PENDING_SHARE + 1;
+	if ((u16)(f->next - f->published) >= room)
+		publish(q);
+	there = f->seen_avail - f->next;
+	room -= f->next - f->published;
+	f->stop = f->next + min(room, there);
+	return true;
 }
 
-/*
- * Would the next frame find a place? A guest whose buffers are of a kind that is
- * the worker's is left to it, at no cost for each frame.
+/**
+ * vxdp_fast_done() - the first frame after vxdp_fast_ready() is put in
+ * @q: the queue pair
+ *
+ * Context: fast.pages.lock, not given up since.
  */
-static bool try(struct vxdp_queue *q)
+void vxdp_fast_done(struct vxdp_queue *q)
 {
-	struct place to;
+	struct vxdp_fast *f = &q->fast;
 
-	return find_place(q, &to, q->hdr_len + ETH_ZLEN);
+	if (!f->now)
+		return;
+	f->now = false;
+	f->stop = f->next;
+	publish(q);
 }
 
 static bool map_ring(struct vxdp_queue *q)
@@ -461,40 +285,63 @@ static bool map_ring(struct vxdp_queue *q)
 	return same || vxdp_pages_map(p, want);
 }
 
-/* Fault in what the driver has made available: of each chain what a frame needs. */
-static void fetch_chain(struct vxdp_queue *q, const struct vxdp_chain *chain)
+/* Of a chain, what a frame needs. Return: pages that were not known. */
+static u32 fetch_chain(struct vxdp_queue *q, const struct vxdp_chain *chain)
 {
 	u64 part, left = q->hdr_len + VHOST_XDP_FRAME_MAX;
-	u32 i;
+	u32 i, faults = 0;
 
-	for (i = 0; i < chain->in_num && i < CHAIN_MAX && left; i++) {
-		part = min_t(u64, chain->iov[i].iov_len, left);
-		if (!vxdp_pages_fetch(&q->fast.pages, (u64)chain->iov[i].iov_base, part))
-			return;
+	for (i = 0; i < chain->seg_num && i < AHEAD_CHAIN_MAX && left; i++) {
+		part = min(chain->seg[i].len, left);
+		faults += vxdp_pages_fetch(&q->fast.pages, chain->seg[i].gpa, part);
 		left -= part;
 	}
+	return faults;
 }
 
+/*
+ * Fault in what the driver has made available, each chain once, and hold it against
+ * the rules: vr.error says where it breaks one. Where a page was not known, those
+ * that come next may be gone, too.
+ */
 static void fetch_buffers(struct vxdp_queue *q)
 {
 	struct vxdp_vring *vr = &rx_ring(q)->vr;
 	struct vxdp_scratch *s = q->scratch;
-	struct vxdp_chain chain = { .iov = s->iov, .iov_max = VXDP_CHAIN_IOV_MAX };
+	struct vxdp_chain chain = {
+		.iov = s->iov, .iov_max = VXDP_CHAIN_IOV_MAX, .seg = s->seg,
+	};
+	u32 n, faults = 0, max = q->fast.missed ? AGAIN_MAX : AHEAD_MAX;
 	u16 first = vr->last_avail;
-	u32 n;
 
-	/* What was looked for before is there, unless one was missed. */
 	if (!q->fast.missed &&
 	    (u16)(q->fast.fetched - first) <= (u16)(vr->avail_idx - first))
 		vr->last_avail = q->fast.fetched;
+	/* Whoever waits for the ring's lock has waited long enough by then. */
+	for (n = 0; n < max && faults < FAULTS_MAX && vxdp_vring_next(vr, &chain) > 0; n++)
+		faults += fetch_chain(q, &chain);
+	if (!q->fast.missed)
+		q->fast.fetched = vr->last_avail;
 	q->fast.missed = false;
-	for (n = 0; n < VXDP_BUDGET; n++) {
-		if (vxdp_vring_next(vr, &chain) <= 0)
-			break;
-		fetch_chain(q, &chain);
-	}
-	q->fast.fetched = vr->last_avail;
 	vr->last_avail = first;
+}
+
+/* Context: fast.pages.lock, the areas mapped. */
+static void take_over(struct vxdp_queue *q)
+{
+	const struct vxdp_vring *vr = &rx_ring(q)->vr;
+	struct vxdp_fast *f = &q->fast;
+
+	f->desc = f->pages.area[VXDP_AREA_DESC].at;
+	f->avail = f->pages.area[VXDP_AREA_AVAIL].at;
+	f->used = f->pages.area[VXDP_AREA_USED].at;
+	f->mask = vr->num - 1;
+	f->hdr_len = q->hdr_len;
+	f->next = vr->last_avail;
+	f->stop = f->next;
+	f->published = f->next;
+	f->shift = vr->last_used - f->next;
+	f->seen_avail = vr->avail_idx;
 }
 
 /**
@@ -506,17 +353,20 @@ static void fetch_buffers(struct vxdp_queue *q)
 void vxdp_fast_begin(struct vxdp_queue *q)
 {
 	struct vxdp_vring *vr = &rx_ring(q)->vr;
+	struct vxdp_fast *f = &q->fast;
 
 	lockdep_assert_held(&rx_ring(q)->lock);
-	if (!q->fast.pages.page || vr->log_all || vr->log_used)
+	if (!vxdp_fast_possible(q) || vr->log_all || vr->log_used)
 		return;
 	fetch_buffers(q);
 	if (vr->error || !map_ring(q))
 		return;
-	spin_lock_bh(&q->fast.pages.lock);
-	if (q->fast.pages.areas_ok && !READ_ONCE(q->backlog.len))
-		WRITE_ONCE(q->fast.on, try(q));
-	spin_unlock_bh(&q->fast.pages.lock);
+	spin_lock_bh(&f->pages.lock);
+	if (f->pages.areas_ok && !READ_ONCE(q->backlog.len)) {
+		take_over(q);
+		WRITE_ONCE(f->on, vxdp_put_possible(q));
+	}
+	spin_unlock_bh(&f->pages.lock);
 }
 
 /**
@@ -532,8 +382,33 @@ void vxdp_fast_end(struct vxdp_queue *q)
 	if (!smp_load_acquire(&q->fast.on))
 		return;
 	spin_lock_bh(&q->fast.pages.lock);
-	end_locked(q);
+	vxdp_fast_end_locked(q);
 	spin_unlock_bh(&q->fast.pages.lock);
+}
+
+/**
+ * vxdp_fast_yield() - a frame is in the backlog: the next ones go there too
+ * @q: the queue pair
+ *
+ * Context: softirq, or softirqs off. Not before the frame is in there, see the top.
+ */
+void vxdp_fast_yield(struct vxdp_queue *q)
+{
+	spin_lock(&q->fast.pages.lock);
+	vxdp_fast_end_locked(q);
+	spin_unlock(&q->fast.pages.lock);
+}
+
+/**
+ * vxdp_fast_possible() - may softirqs own this queue pair's ring at all?
+ * @q: the queue pair
+ *
+ * Context: the worker, or the owner.
+ * Return: true where they may.
+ */
+bool vxdp_fast_possible(const struct vxdp_queue *q)
+{
+	return q->fast.pages.page;
 }
 
 static bool is_queued(struct vxdp_queue *q)
@@ -567,7 +442,8 @@ void vxdp_fast_drain(struct vxdp_queue *q)
  */
 int vxdp_fast_start(struct vxdp_queue *q)
 {
-	return READ_ONCE(fast_rx) ? vxdp_pages_start(&q->fast.pages) : 0;
+	/* Not where an AF_XDP socket is the bulk: that is for the worker. */
+	return READ_ONCE(fast_rx) && !q->port->xsk ? vxdp_pages_start(&q->fast.pages) : 0;
 }
 
 /**
@@ -576,23 +452,29 @@ int vxdp_fast_start(struct vxdp_queue *q)
  */
 void vxdp_fast_setup(struct vxdp_queue *q)
 {
-	INIT_LIST_HEAD(&q->fast.node);
 	vxdp_pages_init(&q->fast.pages, area_lost);
 }
 
 /**
  * vxdp_fast_init() - at module load
+ *
+ * Return: 0 or -ENOMEM.
  */
-void vxdp_fast_init(void)
+int vxdp_fast_init(void)
 {
 	struct flush *f;
 	int cpu;
 
+	flush_dev = alloc_netdev_dummy(0);
+	if (!flush_dev)
+		return -ENOMEM;
 	for_each_possible_cpu(cpu) {
 		f = per_cpu_ptr(&flush, cpu);
-		INIT_LIST_HEAD(&f->queues);
-		tasklet_setup(&f->tasklet, flush_queues);
+		/* By the one that keeps it from being polled by who waits for a socket. */
+		netif_napi_add_tx(flush_dev, &f->napi, flush_queues);
+		napi_enable(&f->napi);
 	}
+	return 0;
 }
 
 /**
@@ -600,8 +482,13 @@ void vxdp_fast_init(void)
  */
 void vxdp_fast_exit(void)
 {
+	struct flush *f;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		tasklet_kill(&per_cpu_ptr(&flush, cpu)->tasklet);
+	for_each_possible_cpu(cpu) {
+		f = per_cpu_ptr(&flush, cpu);
+		napi_disable(&f->napi);
+		netif_napi_del(&f->napi);
+	}
+	free_netdev(flush_dev);
 }

@@ -5,7 +5,8 @@
 #ifndef VXDP_FAST_H
 #define VXDP_FAST_H
 
-#include <net/xdp.h>
+#include <linux/virtio_ring.h>
+#include "compat.h"
 #include "pages.h"
 
 struct vxdp_queue;
@@ -13,34 +14,75 @@ struct vxdp_queue;
 /**
  * struct vxdp_fast - the receive ring in the hands of softirqs
  * @pages: the ring's and the buffers' pages; pages.lock protects all here
+ * @next: the next available chain to take, and with @shift the next used one to
+ *	give back: as many are given back as are taken
+ * @stop: where @next gets to before anything must be looked at but the buffer: there
+ *	are chains for that many frames, the queue pair is in this CPU's list, and the
+ *	used ring has room before it must be published. @next itself unless @on.
+ * @shift: of used indices against available ones
+ * @mask: entries of the ring, less one
+ * @hdr_len: bytes of the header in the guest's buffers
+ * @desc: the descriptor table
+ * @avail: the driver area
+ * @used: the device area; all three are what @pages has mapped
+ * @bytes: of frames that were put in from the wire and not yet counted
+ * @uncounted: chains that were used since the last publish and are no such frame's
+ *	first
+ * @seen_avail: the driver's index as we last read it
+ * @published: @next when the used index was written last
  * @on: softirqs own the ring's state (vr), its call eventfd and the header's
  *	length, and the worker and ioctls do not touch them
- * @missed: a page was not known: look for those of all buffers again
+ * @missed: a page was not known: look for those of the next buffers again
  * @fetched: the avail index up to which buffers' pages were looked for
- * @pending: chains written to the used ring, the index not; 0 unless @on
- * @queued: @node is in some CPU's list
+ * @queued: it is in some CPU's list of those to publish
+ * @alone: the last round brought one frame, so perhaps the next one does
+ * @now: the frame that is being put in is published at once; see vxdp_fast_ready()
+ * @round: in which such a one came last
+ * @round_cpu: on which CPU
  * @closing: somebody waits for @queued to be false
- * @node: in the list of the CPU that is to publish
+ * @behind: the next in that list
+ *
+ * Indices run freely; of their differences the low 16 bits count.
  */
 struct vxdp_fast {
 	struct vxdp_pages pages;
+	u32 next;
+	u32 stop;
+	u32 shift;
+	u32 mask;
+	u32 hdr_len;
+	u32 uncounted;
+	const struct vring_desc *desc;
+	const struct vring_avail *avail;
+	struct vring_used *used;
+	u64 bytes;
+
+	u16 seen_avail;
+	u16 fetched;
+	u32 published;
 	bool on;
 	bool missed;
-	u16 fetched;
-	u32 pending;
 	bool queued;
+	bool alone;
+	bool now;
+	u32 round;
+	u32 round_cpu;
 	bool closing;
-	struct list_head node;
+	struct vxdp_queue *behind;
 };
 
 void vxdp_fast_setup(struct vxdp_queue *q);
 int vxdp_fast_start(struct vxdp_queue *q);
-bool vxdp_fast_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
-		   bool strip, bool local);
+bool vxdp_fast_possible(const struct vxdp_queue *q);
 void vxdp_fast_begin(struct vxdp_queue *q);
 void vxdp_fast_end(struct vxdp_queue *q);
+void vxdp_fast_yield(struct vxdp_queue *q);
+void vxdp_fast_end_locked(struct vxdp_queue *q);
+bool vxdp_fast_more(struct vxdp_queue *q);
+bool vxdp_fast_ready(struct vxdp_queue *q, bool wire);
+void vxdp_fast_done(struct vxdp_queue *q);
 void vxdp_fast_drain(struct vxdp_queue *q);
-void vxdp_fast_init(void);
+int vxdp_fast_init(void);
 void vxdp_fast_exit(void);
 
 #endif /* VXDP_FAST_H */

@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include "egress.h"
 #include "kfunc.h"
+#include "put.h"
 
 /*
  * Frames that a GSO frame may become for each other guest that gets it: enough for
@@ -54,6 +55,8 @@ static int enqueue(struct vxdp_port *port, struct vxdp_queue *q,
 		vxdp_frames_free(frames);
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
 	}
+	/* Not before: see fast.c. */
+	vxdp_fast_yield(q);
 	vxdp_worker_queue(&q->worker, VXDP_WORK_RX);
 	return 0;
 }
@@ -80,7 +83,7 @@ static int deliver(struct vxdp_port *port, struct vxdp_queue *q,
 	}
 	if (len > VHOST_XDP_FRAME_MAX)
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_OVERSIZE, -EMSGSIZE);
-	if (vxdp_fast_put(q, xdp, len, strip, local))
+	if (vxdp_put(q, xdp, len, strip, local))
 		return 0;
 	if (is_full(port, q))
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
@@ -163,22 +166,39 @@ static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
 	return enqueue(port, q, &frames, nr);
 }
 
-__bpf_kfunc_start_defs();
-
-/**
- * bpf_vhost_xdp_deliver() - queue a copy of a frame for a port's guest
- * @ctx: the frame, which stays the caller's
- * @port_id: VHOST_XDP_A_ID, or VHOST_XDP_PORT_HOST in an egress program
- * @flags: VHOST_XDP_DELIVER_*; 0 for a GSO frame
- *
- * See <linux/vhost_xdp.h>, which is the specification.
- *
- * Context: an XDP program; softirqs off.
- * Return: 0, a negative error, or XDP_REDIRECT.
+/*
+ * The flow's own queue pair, or NULL: then pick_queue() is to look. Softirqs are off,
+ * which RCU takes for a reader. A queue pair that does not run is not softirqs'
+ * either, and gets nothing from vxdp_put(); see stop_rx() in queue.c.
  */
-__bpf_kfunc int bpf_vhost_xdp_deliver(struct xdp_md *ctx, u32 port_id, u64 flags)
+static __always_inline struct vxdp_queue *find_queue(u32 port_id, u32 from)
 {
-	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
+	const struct vxdp_rx_set *set;
+
+	set = rcu_dereference_bh(vxdp_rx_slot[port_id % VXDP_RX_SLOTS]);
+	if (unlikely(set->port != port_id))
+		return NULL;
+	if (unlikely(from >= set->nr))
+		from %= set->nr;
+	return set->queue[from];
+}
+
+/* A plain frame of another guest. */
+static bool deliver_local(struct vxdp_egress *e, const struct xdp_buff *xdp, u32 port_id)
+{
+	struct vxdp_queue *q = find_queue(port_id, e->q->index);
+	u32 len = xdp_get_buff_len(xdp);
+
+	if (!q || len > VHOST_XDP_FRAME_MAX || !vxdp_put(q, xdp, len, false, true))
+		return false;
+	e->offered = true;
+	e->delivered = true;
+	return true;
+}
+
+/* What is not the usual case of bpf_vhost_xdp_deliver(), which see. */
+static noinline int deliver_any(struct xdp_buff *xdp, u32 port_id, u64 flags)
+{
 	struct vxdp_egress *e = vxdp_egress_current(xdp);
 	bool gso = e && vxdp_slot_is_gso(e->slot);
 	struct vxdp_port *port;
@@ -190,6 +210,8 @@ __bpf_kfunc int bpf_vhost_xdp_deliver(struct xdp_md *ctx, u32 port_id, u64 flags
 		return -EINVAL;
 	if (port_id == VHOST_XDP_PORT_HOST)
 		return e ? vxdp_egress_copy_to_host(e) : -EINVAL;
+	if (e && !gso && !flags && deliver_local(e, xdp, port_id))
+		return 0;
 
 	rcu_read_lock();
 	port = xa_load(&vxdp_ports, port_id);
@@ -216,6 +238,78 @@ __bpf_kfunc int bpf_vhost_xdp_deliver(struct xdp_md *ctx, u32 port_id, u64 flags
 unlock:
 	rcu_read_unlock();
 	return ret;
+}
+
+/* A frame that is not so simple, or finds the ring locked. */
+static noinline int deliver_more(struct vxdp_queue *q, struct xdp_buff *xdp, u32 port_id)
+{
+	u32 len = xdp_get_buff_len(xdp);
+
+	if (len <= VHOST_XDP_FRAME_MAX && vxdp_put(q, xdp, len, false, false))
+		return 0;
+	return deliver_any(xdp, port_id, 0);
+}
+
+/* The first frame of a round. The queue pair's lock is held, and not afterwards. */
+static noinline int deliver_first(struct vxdp_queue *q, struct xdp_buff *xdp, u32 port_id)
+{
+	bool done = vxdp_fast_ready(q, true) && vxdp_put_plain(&q->fast, xdp);
+
+	if (likely(done))
+		vxdp_fast_done(q);
+	vxdp_unlock(&q->fast.pages.lock);
+	return likely(done) ? 0 : deliver_more(q, xdp, port_id);
+}
+
+/*
+ * The usual frame: no call is made on its way, so that no register is saved, but for
+ * those at the end.
+ */
+static __always_inline int deliver_usual(struct vxdp_queue *q, struct xdp_buff *xdp,
+					 u32 port_id)
+{
+	struct vxdp_fast *f = &q->fast;
+
+	if (unlikely(xdp_buff_has_frags(xdp)))
+		return deliver_more(q, xdp, port_id);
+	if (unlikely(!vxdp_trylock(&f->pages.lock)))
+		return deliver_more(q, xdp, port_id);
+	if (unlikely(f->next == f->stop))
+		return deliver_first(q, xdp, port_id);
+	if (unlikely(!vxdp_put_plain(f, xdp))) {
+		vxdp_unlock(&f->pages.lock);
+		return deliver_more(q, xdp, port_id);
+	}
+	vxdp_unlock(&f->pages.lock);
+	return 0;
+}
+
+__bpf_kfunc_start_defs();
+
+/**
+ * bpf_vhost_xdp_deliver() - queue a copy of a frame for a port's guest
+ * @ctx: the frame, which stays the caller's
+ * @port_id: VHOST_XDP_A_ID, or VHOST_XDP_PORT_HOST in an egress program
+ * @flags: VHOST_XDP_DELIVER_*; 0 for a GSO frame
+ *
+ * See <linux/vhost_xdp.h>, which is the specification.
+ *
+ * Context: an XDP program; softirqs off.
+ * Return: 0, a negative error, or XDP_REDIRECT.
+ */
+__bpf_kfunc int bpf_vhost_xdp_deliver(struct xdp_md *ctx, u32 port_id, u64 flags)
+{
+	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
+	struct vxdp_queue *q;
+
+	/* One look at both. A port on the xsk lane is not found below. */
+	if (unlikely((flags & ~VHOST_XDP_DELIVER_REDIRECT) |
+		     (unsigned long)this_cpu_read(vxdp_egress_now)))
+		return deliver_any(xdp, port_id, flags);
+	q = find_queue(port_id, xdp->rxq->queue_index);
+	if (unlikely(!q))
+		return deliver_any(xdp, port_id, flags);
+	return deliver_usual(q, xdp, port_id);
 }
 
 __bpf_kfunc_end_defs();

@@ -22,10 +22,13 @@ static int __init vxdp_init(void)
 {
 	int ret;
 
-	vxdp_fast_init();
-	ret = vxdp_buf_init();
+	vxdp_ports_init();
+	ret = vxdp_fast_init();
 	if (ret)
 		return ret;
+	ret = vxdp_buf_init();
+	if (ret)
+		goto exit_fast;
 	ret = vxdp_taker_init();
 	if (ret)
 		goto exit_buf;
@@ -51,6 +54,8 @@ exit_taker:
 	vxdp_taker_exit();
 exit_buf:
 	vxdp_buf_exit();
+exit_fast:
+	vxdp_fast_exit();
 	return ret;
 }
 

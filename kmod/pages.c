@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * pages.c - find the VMM's pages for a softirq, which cannot fault them in, and
+ * pages.c - find the guest's pages for a softirq, which cannot fault them in, and
  * without pinning them.
  *
  * The worker faults a page in and remembers where the kernel has it, without a
@@ -26,12 +26,13 @@ static bool overlaps(const struct vxdp_area *a, unsigned long start, unsigned lo
 	return a->uaddr < end && a->uaddr + a->len > start;
 }
 
-static void forget(struct vxdp_page *page)
+static void forget_all(struct vxdp_pages *p)
 {
-	*page = (struct vxdp_page){};
+	memset(p->page, 0xff, VXDP_PAGES_SETS * sizeof(*p->page));
 }
 
-static void forget_range(struct vxdp_pages *p, u64 first, u64 last)
+/* Both numbers included. */
+static void forget_pages(struct vxdp_pages *p, u64 first, u64 last)
 {
 	struct vxdp_page *page = p->page[0];
 	u64 number;
@@ -40,7 +41,7 @@ static void forget_range(struct vxdp_pages *p, u64 first, u64 last)
 	if (last - first >= VXDP_PAGES_SETS) {
 		for (i = 0; i < VXDP_PAGES_SETS * VXDP_PAGES_WAYS; i++) {
 			if (page[i].number >= first && page[i].number <= last)
-				forget(&page[i]);
+				page[i].number = VXDP_PAGE_NONE;
 		}
 		return;
 	}
@@ -48,8 +49,35 @@ static void forget_range(struct vxdp_pages *p, u64 first, u64 last)
 		page = p->page[number % VXDP_PAGES_SETS];
 		for (i = 0; i < VXDP_PAGES_WAYS; i++) {
 			if (page[i].number == number)
-				forget(&page[i]);
+				page[i].number = VXDP_PAGE_NONE;
 		}
+	}
+}
+
+/*
+ * A page that is remembered was found by a region, so by that one it is found here;
+ * other regions that have the same user memory cost but a look.
+ */
+static void forget_range(struct vxdp_pages *p, u64 start, u64 end)
+{
+	const struct vhost_memory_region *r;
+	u64 from, to, shift;
+	u32 i, looks = 0;
+
+	for (i = 0; p->mem && i < p->mem->nr; i++) {
+		r = &p->mem->region[i];
+		from = max(start, r->userspace_addr);
+		to = min(end, r->userspace_addr + r->memory_size);
+		shift = r->guest_phys_addr - r->userspace_addr;
+		if (from >= to)
+			continue;
+		/* The VMM says how many regions have it, and a softirq waits. */
+		looks += min_t(u64, PFN_UP(to - from), VXDP_PAGES_SETS);
+		if (looks > 2 * VXDP_PAGES_SETS) {
+			forget_all(p);
+			return;
+		}
+		forget_pages(p, (from + shift) >> PAGE_SHIFT, (to - 1 + shift) >> PAGE_SHIFT);
 	}
 }
 
@@ -78,8 +106,7 @@ static int range_start(struct mmu_notifier *notifier, const struct mmu_notifier_
 		p->going_end = max(p->going_end, range->end);
 	}
 	lose_areas(p, range->start, range->end);
-	if (range->end > range->start)
-		forget_range(p, range->start >> PAGE_SHIFT, (range->end - 1) >> PAGE_SHIFT);
+	forget_range(p, range->start, range->end);
 	spin_unlock_bh(&p->lock);
 	return 0;
 }
@@ -102,7 +129,7 @@ static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 	spin_lock_bh(&p->lock);
 	p->gone++;
 	lose_areas(p, 0, ULONG_MAX);
-	forget_range(p, 0, ULONG_MAX >> PAGE_SHIFT);
+	forget_all(p);
 	spin_unlock_bh(&p->lock);
 }
 
@@ -153,9 +180,10 @@ int vxdp_pages_start(struct vxdp_pages *p)
 {
 	int ret;
 
-	p->page = kvcalloc(VXDP_PAGES_SETS, sizeof(*p->page), GFP_KERNEL_ACCOUNT);
+	p->page = kvmalloc_array(VXDP_PAGES_SETS, sizeof(*p->page), GFP_KERNEL_ACCOUNT);
 	if (!p->page)
 		return -ENOMEM;
+	forget_all(p);
 	p->notifier.ops = &notifier_ops;
 	p->going = 0;
 	ret = mmu_notifier_register(&p->notifier, current->mm);
@@ -188,24 +216,38 @@ static void remember(struct vxdp_pages *p, u64 number, void *at)
 {
 	struct vxdp_page *set = p->page[number % VXDP_PAGES_SETS];
 
-	if (set[0].number && set[0].number != number)
+	if (set[0].number != VXDP_PAGE_NONE && set[0].number != number)
 		set[1] = set[0];
 	set[0] = (struct vxdp_page){ number, at };
 }
 
-static bool fetch_page(struct vxdp_pages *p, u64 uaddr)
+/* Return: where a whole page of the guest is one for the VMM too, or 0. */
+static u64 user_page(const struct vxdp_pages *p, u64 number)
 {
-	u64 gone = read_gone(p);
+	struct iovec iov;
+	u64 uaddr;
+
+	if (vxdp_memory_translate(p->mem, number << PAGE_SHIFT, PAGE_SIZE, &iov, 1) != 1)
+		return 0;
+	uaddr = (u64)iov.iov_base;
+	return offset_in_page(uaddr) ? 0 : uaddr;
+}
+
+static bool fetch_page(struct vxdp_pages *p, u64 number)
+{
+	u64 gone = read_gone(p), uaddr = user_page(p, number);
 	struct page *page;
 	bool ok;
 
-	if (get_user_pages_fast(uaddr, 1, FOLL_WRITE, &page) != 1)
+	if (!uaddr || get_user_pages_fast(uaddr, 1, FOLL_WRITE, &page) != 1)
 		return false;
+	/* Never: 64-bit kernels have all memory mapped. */
+	BUILD_BUG_ON(IS_ENABLED(CONFIG_HIGHMEM));
 	set_page_dirty_lock(page);
 	spin_lock_bh(&p->lock);
 	ok = still_there(p, gone, uaddr, uaddr + PAGE_SIZE);
 	if (ok)
-		remember(p, uaddr >> PAGE_SHIFT, page_address(page));
+		remember(p, number, page_address(page));
 	spin_unlock_bh(&p->lock);
 	put_page(page);
 	return ok;
@@ -214,40 +256,48 @@ static bool fetch_page(struct vxdp_pages *p, u64 uaddr)
 /**
  * vxdp_pages_fetch() - fault pages in and remember them
  * @p: started
- * @uaddr: user address
+ * @gpa: guest-physical address
  * @len: bytes
  *
- * Context: process, the VMM's address space; may sleep.
- * Return: false where a page is not there, or is just going; do without it.
+ * Context: process, the VMM's address space, the receive ring's lock; may sleep.
+ * Where a page is not there, or is just going: do without it.
+ *
+ * Return: pages that were not known before.
  */
-bool vxdp_pages_fetch(struct vxdp_pages *p, u64 uaddr, u64 len)
+u32 vxdp_pages_fetch(struct vxdp_pages *p, u64 gpa, u64 len)
 {
-	u64 end = uaddr + len;
+	u64 left = PFN_UP(offset_in_page(gpa) + len);
+	u32 unknown = 0;
 	bool known;
 
-	/* The number of the first page stands for none. */
-	if (uaddr < PAGE_SIZE)
-		return false;
-	for (uaddr &= PAGE_MASK; uaddr < end; uaddr += PAGE_SIZE) {
+	for (; left; left--, gpa += PAGE_SIZE) {
 		/* Only the worker remembers, so what is known may only go. */
 		spin_lock_bh(&p->lock);
-		known = vxdp_pages_find(p, uaddr);
+		known = vxdp_pages_find(p, gpa);
 		spin_unlock_bh(&p->lock);
+		if (known)
+			continue;
+		unknown++;
 		/* To write to it may itself have moved it: so once more. */
-		if (!known && !fetch_page(p, uaddr) && !fetch_page(p, uaddr))
-			return false;
+		if (!fetch_page(p, gpa >> PAGE_SHIFT) && !fetch_page(p, gpa >> PAGE_SHIFT))
+			break;
 	}
-	return true;
+	return unknown;
 }
 
 /**
- * vxdp_pages_forget() - the areas and pages are others from now on
+ * vxdp_pages_set_memory() - the guest's memory is elsewhere from now on
  * @p: started or not
+ * @mem: the memory table, or NULL
+ *
+ * Context: process; the receive ring's lock. Afterwards nobody uses the old table.
  */
-void vxdp_pages_forget(struct vxdp_pages *p)
+void vxdp_pages_set_memory(struct vxdp_pages *p, const struct vxdp_memory *mem)
 {
 	spin_lock_bh(&p->lock);
-	p->areas_ok = false;
+	p->mem = mem;
+	if (p->page)
+		forget_all(p);
 	spin_unlock_bh(&p->lock);
 }
 
@@ -317,7 +367,9 @@ void vxdp_pages_unmap(struct vxdp_pages *p)
 {
 	int i;
 
-	vxdp_pages_forget(p);
+	spin_lock_bh(&p->lock);
+	p->areas_ok = false;
+	spin_unlock_bh(&p->lock);
 	for (i = 0; i < VXDP_AREAS; i++) {
 		if (p->area[i].map)
 			vunmap(p->area[i].map);

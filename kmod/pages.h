@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * pages.h - pages of the VMM as the kernel addresses them, for as long as they are
- * the VMM's.
+ * pages.h - pages of the guest as the kernel addresses them, for as long as they are
+ * where the VMM put them.
  */
 #ifndef VXDP_PAGES_H
 #define VXDP_PAGES_H
@@ -9,13 +9,17 @@
 #include <linux/mmu_notifier.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include "core/memory.h"
 
 /* Pages that are remembered: sets of two, 16 KiB in all. */
 #define VXDP_PAGES_SETS	512
 #define VXDP_PAGES_WAYS	2
 
+/* No page's number: memory ends before it does. */
+#define VXDP_PAGE_NONE	U64_MAX
+
 struct vxdp_page {
-	u64 number;		/* user address / PAGE_SIZE; 0: none, nor is that page */
+	u64 number;		/* guest-physical address / PAGE_SIZE, or VXDP_PAGE_NONE */
 	void *at;
 };
 
@@ -53,6 +57,8 @@ enum vxdp_area_index {
  * @gone: counts the ranges that have gone
  * @areas_ok: the areas are mapped and true
  * @area: the areas; @map is the worker's to undo
+ * @mem: the memory table, or NULL; of all pages below it says where they are for
+ *	the VMM. Changes under @lock and the receive ring's lock, read under either
  * @page: the pages, by number % VXDP_PAGES_SETS
  */
 struct vxdp_pages {
@@ -65,30 +71,32 @@ struct vxdp_pages {
 	u64 gone;
 	bool areas_ok;
 	struct vxdp_area area[VXDP_AREAS];
+	const struct vxdp_memory *mem;
 	struct vxdp_page (*page)[VXDP_PAGES_WAYS];
 };
 
 /*
- * Context: @p->lock. @uaddr is not in the first page.
- * Return: the kernel's address of a user address, or NULL.
+ * Context: @p->lock.
+ * Return: the kernel's address of a guest-physical address, or NULL.
  */
-static inline void *vxdp_pages_find(const struct vxdp_pages *p, u64 uaddr)
+static __always_inline void *vxdp_pages_find(const struct vxdp_pages *p, u64 gpa)
 {
-	u64 number = uaddr >> PAGE_SHIFT;
-	const struct vxdp_page *set = p->page[number % VXDP_PAGES_SETS];
+	u64 number = gpa >> PAGE_SHIFT;
+	const struct vxdp_page *page = p->page[number % VXDP_PAGES_SETS];
 
-	if (likely(set[0].number == number))
-		return set[0].at + offset_in_page(uaddr);
-	if (set[1].number == number)
-		return set[1].at + offset_in_page(uaddr);
-	return NULL;
+	if (unlikely(page->number != number)) {
+		page++;
+		if (page->number != number)
+			return NULL;
+	}
+	return page->at + offset_in_page(gpa);
 }
 
 void vxdp_pages_init(struct vxdp_pages *p, void (*lost)(struct vxdp_pages *p));
 int vxdp_pages_start(struct vxdp_pages *p);
 void vxdp_pages_stop(struct vxdp_pages *p, struct mm_struct *mm);
-bool vxdp_pages_fetch(struct vxdp_pages *p, u64 uaddr, u64 len);
-void vxdp_pages_forget(struct vxdp_pages *p);
+u32 vxdp_pages_fetch(struct vxdp_pages *p, u64 gpa, u64 len);
+void vxdp_pages_set_memory(struct vxdp_pages *p, const struct vxdp_memory *mem);
 bool vxdp_pages_map(struct vxdp_pages *p, const struct vxdp_area want[VXDP_AREAS]);
 void vxdp_pages_unmap(struct vxdp_pages *p);
 

@@ -22,6 +22,16 @@
 #include "xsk.h"
 
 DEFINE_XARRAY_ALLOC1(vxdp_ports);
+
+/* Written under rx_slot_lock, inside port->lock; read by RCU. */
+struct vxdp_rx_set __rcu *vxdp_rx_slot[VXDP_RX_SLOTS];
+static DEFINE_SPINLOCK(rx_slot_lock);
+
+/* In slots that no port has, so that one look less is needed; 0 is no port. */
+static struct {
+	struct vxdp_rx_set set;
+	struct vxdp_queue *none;
+} nobody = { .set.nr = 1 };
 static DEFINE_MUTEX(ports_lock);
 static u32 next_id;
 
@@ -301,11 +311,38 @@ void vxdp_port_change(struct vxdp_port *port, struct vxdp_port_conf *conf)
 	vxdp_netlink_notify(port, VHOST_XDP_CMD_PORT_SET);
 }
 
+/* Ports that share a slot do not share port->lock. */
+static void replace_rx_slot(u32 id, struct vxdp_rx_set *old, struct vxdp_rx_set *set)
+{
+	struct vxdp_rx_set __rcu **slot = &vxdp_rx_slot[id % VXDP_RX_SLOTS];
+	struct vxdp_rx_set *has;
+
+	spin_lock(&rx_slot_lock);
+	has = rcu_dereference_protected(*slot, lockdep_is_held(&rx_slot_lock));
+	if (has == &nobody.set || has == old)
+		rcu_assign_pointer(*slot, set ?: &nobody.set);
+	spin_unlock(&rx_slot_lock);
+}
+
+/**
+ * vxdp_ports_init() - at module load
+ */
+void vxdp_ports_init(void)
+{
+	u32 i;
+
+	for (i = 0; i < VXDP_RX_SLOTS; i++)
+		RCU_INIT_POINTER(vxdp_rx_slot[i], &nobody.set);
+}
+
 static void replace_rx_set(struct vxdp_port *port, struct vxdp_rx_set *set)
 {
 	struct vxdp_rx_set *old;
 
 	old = rcu_replace_pointer(port->rx_set, set, lockdep_is_held(&port->lock));
+	/* The AF_XDP socket comes first there, and the worker has the ring. */
+	if (!port->xsk)
+		replace_rx_slot(port->id, old, set);
 	if (old)
 		kfree_rcu(old, rcu);
 }
@@ -416,13 +453,15 @@ void vxdp_port_del_queue(struct vxdp_port *port, struct vxdp_queue *q)
 	mutex_unlock(&port->lock);
 }
 
-static struct vxdp_rx_set *alloc_rx_set(u32 nr)
+static struct vxdp_rx_set *alloc_rx_set(u32 port, u32 nr)
 {
 	struct vxdp_rx_set *set;
 
 	set = kzalloc(struct_size(set, queue, nr), GFP_KERNEL_ACCOUNT);
-	if (set)
+	if (set) {
+		set->port = port;
 		set->nr = nr;
+	}
 	return set;
 }
 
@@ -447,7 +486,7 @@ static int change_rx_set(struct vxdp_port *port, struct vxdp_queue *q, bool in)
 	old = rcu_dereference_protected(port->rx_set, lockdep_is_held(&port->lock));
 	nr = rx_set_size(old, q, in);
 	if (nr) {
-		set = alloc_rx_set(nr);
+		set = alloc_rx_set(port->id, nr);
 		if (!set && in)
 			return -ENOMEM;
 	}

@@ -18,6 +18,7 @@ struct vxdp_xsks;
 
 /**
  * struct vxdp_rx_set - the queue pairs of a port that may receive
+ * @port: VHOST_XDP_A_ID
  * @nr: the highest index of them, and one
  * @queue: by index, so that a flow keeps its queue pair while others come and go;
  *	NULL where one does not receive
@@ -26,6 +27,7 @@ struct vxdp_xsks;
  */
 struct vxdp_rx_set {
 	struct rcu_head rcu;
+	u32 port;
 	u32 nr;
 	struct vxdp_queue *queue[] __counted_by(nr);
 };
@@ -125,6 +127,16 @@ static inline u64 vxdp_mac_word(const u8 *mac)
 }
 
 extern struct xarray vxdp_ports;
+
+/*
+ * The sets of most ports again, by number % VXDP_RX_SLOTS, for who has no time for
+ * an xarray. A port that finds its slot taken is not in here. Never NULL.
+ */
+#define VXDP_RX_SLOTS	1024
+
+extern struct vxdp_rx_set __rcu *vxdp_rx_slot[VXDP_RX_SLOTS];
+
+void vxdp_ports_init(void);
 
 int vxdp_port_create(struct net *net, struct vxdp_port_conf *conf,
 		     struct vxdp_port **portp, const char **why);

@@ -130,7 +130,7 @@ int vxdp_queue_check_owner(struct vxdp_queue *q)
 /*
  * Stop the receive ring. Who may still put frames in: programs that saw rx_live
  * true; the grace period waits for them, they run with softirqs off. The worker
- * finds no backend once we had the ring's lock. So the purge gets all. A tasklet
+ * finds no backend once we had the ring's lock. So the purge gets all. A CPU
  * may still have the queue pair in its list, with nothing to publish.
  */
 static struct socket *stop_rx(struct vxdp_queue *q)
@@ -187,6 +187,7 @@ static void cleanup(struct vxdp_queue *q)
 	vxdp_ring_reset(&q->ring[VXDP_RING_RX]);
 	vxdp_ring_reset(&q->ring[VXDP_RING_TX]);
 	vxdp_queue_set_log_fd(q, NULL);
+	vxdp_pages_set_memory(&q->fast.pages, NULL);
 	vxdp_memory_free(q->mem);
 	q->mem = NULL;
 	free_scratch(q);
@@ -326,6 +327,7 @@ int vxdp_queue_set_memory(struct vxdp_queue *q, struct vxdp_memory *mem)
 	if (log_all_ok(q, q->features)) {
 		q->ring[VXDP_RING_RX].vr.mem = mem;
 		q->ring[VXDP_RING_TX].vr.mem = mem;
+		vxdp_pages_set_memory(&q->fast.pages, mem);
 	} else {
 		q->mem = old;
 		ret = -EFAULT;

@@ -318,6 +318,22 @@ static void by_the_kernel(struct guest *g)
 	with_swap(g);
 }
 
+/* All the above is worth little where frames did not go where they should. */
+static bool right_lane(void)
+{
+	uint64_t fast = ctl_stat(PORT, VHOST_XDP_STAT_RX_FAST_PACKETS);
+	uint64_t all = ctl_stat(PORT, VHOST_XDP_STAT_RX_XDP_PACKETS);
+	FILE *f = fopen("/sys/module/vhost_xdp/parameters/fast_rx", "re");
+	bool on;
+
+	NEED(f);
+	on = fgetc(f) == 'Y';
+	fclose(f);
+	ktap_diag("%llu of %llu frames put in by the program's call",
+		  (unsigned long long)fast, (unsigned long long)all);
+	return CHECK(all) && (on ? CHECK(fast > all / 8) : CHECK(!fast));
+}
+
 int main(void)
 {
 	struct guest g;
@@ -330,6 +346,8 @@ int main(void)
 	by_the_kernel(&g);
 	guest_close(&g);
 	memory_files();
+	ktap_case(60, "frames took the lane that is on");
+	ktap_ok(right_lane());
 	ktap_case(60, "port removed");
 	port_detach(LANE_XDP, PORT);
 	ktap_ok(true);

@@ -230,7 +230,9 @@ enum vhost_xdp_queue_attr {
 	X(TX_XSK_BYTES, "tx_xsk_bytes", "their bytes")			       \
 	X(RX_DROP_XSK, "rx_drop_xsk", "AF_XDP socket full")		       \
 	X(TX_DROP_XSK, "tx_drop_xsk", "no room towards the AF_XDP socket")     \
-	X(XSK_REFUSED, "xsk_refused", "AF_XDP ring entries that were wrong")
+	X(XSK_REFUSED, "xsk_refused", "AF_XDP ring entries that were wrong")   \
+	X(RX_FAST_PACKETS, "rx_fast_packets", "of rx_xdp_packets and "	       \
+	  "rx_local_packets, those that no worker touched")
 
 /**
  * enum vhost_xdp_stat - attribute types inside VHOST_XDP_A_STATS

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * put.h - what nearly every frame is, put into the guest's buffer: here, for it is
+ * inlined where programs call.
+ *
+ * The frame is in one buffer itself, and goes into one buffer of the guest's, on a
+ * page or two that are known. Every instruction here is one a packet.
+ */
+#ifndef VXDP_PUT_H
+#define VXDP_PUT_H
+
+#include <linux/unaligned.h>
+#include "compat.h"
+#include "queue.h"
+
+/* Any length; most frames are short, and 64 bytes are cheapest by registers. */
+static __always_inline void vxdp_put_bytes(void *to, const void *from, u32 len)
+{
+	const u32 half = 32;
+#ifdef CONFIG_X86_64
+	unsigned long count = len;
+	u64 last;
+	void *end;
+#endif
+
+	if (likely(len - half <= half)) {
+		/* Two halves, which overlap where it is less than 64. */
+		__builtin_memcpy(to, from, half);
+		__builtin_memcpy(to + len - half, from + len - half, half);
+		return;
+	}
+#ifdef CONFIG_X86_64
+	/*
+	 * As copy_to_user() does it; without FSRM memcpy() is a loop of moves. And
+	 * a call less, which counts where this is inlined.
+	 */
+	if (unlikely(len < half)) {
+		asm volatile("rep movsb" : "+D" (to), "+S" (from), "+c" (count) :: "memory");
+		return;
+	}
+	count /= 8;
+	last = get_unaligned((const u64 *)(from + len - 8));
+	end = to + len - 8;
+	asm volatile("rep movsq" : "+D" (to), "+S" (from), "+c" (count) :: "memory");
+	put_unaligned(last, (u64 *)end);
+#else
+	memcpy(to, from, len);
+#endif
+}
+
+/*
+ * The header: nothing, but one buffer where that is said. 12 bytes; the last two may
+ * be the frame's, which comes next.
+ */
+static __always_inline void vxdp_put_header(void *at)
+{
+	put_unaligned(0ULL, (u64 *)at);
+	put_unaligned_le32(1U << 16, at + 8);
+}
+
+/*
+ * Into a buffer that crosses into a second page, @at on the first.
+ * Return: false where that is not known, or there is a third; nothing has happened.
+ */
+static __always_inline bool vxdp_put_across(const struct vxdp_fast *f, u64 gpa, void *at,
+					    const void *data, u32 len)
+{
+	u32 part = PAGE_SIZE - offset_in_page(gpa);
+	void *next = vxdp_pages_find(&f->pages, gpa + part);
+
+	/* The header is written as 12 bytes. */
+	if (!next || part < sizeof(struct virtio_net_hdr_mrg_rxbuf) ||
+	    f->hdr_len + len - part > PAGE_SIZE)
+		return false;
+	vxdp_put_header(at);
+	part -= f->hdr_len;
+	vxdp_put_bytes(at + f->hdr_len, data, part);
+	vxdp_put_bytes(next, data + part, len - part);
+	return true;
+}
+
+/*
+ * Context: fast.pages.lock; f->next is not f->stop.
+ * @across: also where the buffer crosses into another page
+ * Return: false where it is not so simple; nothing has happened then.
+ */
+static __always_inline bool vxdp_put_simple(struct vxdp_fast *f, const void *data, u32 len,
+					    bool across)
+{
+	u32 head, mask = f->mask, need = f->hdr_len + len;
+	const struct vring_desc *desc;
+	struct vring_used_elem *elem;
+	void *at;
+	u64 gpa;
+
+	head = READ_ONCE(f->avail->ring[f->next & mask]);
+	if (unlikely(head > mask))
+		return false;
+	/* Masked, for speculation ignores the check above. */
+	desc = &f->desc[head & mask];
+	if (unlikely(READ_ONCE(desc->flags) != VRING_DESC_F_WRITE))
+		return false;
+	if (unlikely(READ_ONCE(desc->len) < need))
+		return false;
+	gpa = READ_ONCE(desc->addr);
+	at = vxdp_pages_find(&f->pages, gpa);
+	if (unlikely(!at))
+		return false;
+
+	if (likely(offset_in_page(gpa) + need <= PAGE_SIZE)) {
+		vxdp_put_header(at);
+		vxdp_put_bytes(at + f->hdr_len, data, len);
+	} else if (!across || !vxdp_put_across(f, gpa, at, data, len)) {
+		return false;
+	}
+	elem = &f->used->ring[(f->next + f->shift) & mask];
+	WRITE_ONCE(elem->id, head);
+	WRITE_ONCE(elem->len, need);
+	f->next++;
+	return true;
+}
+
+/*
+ * Context: fast.pages.lock.
+ * Return: false where vxdp_put() is to look.
+ */
+static __always_inline bool vxdp_put_plain(struct vxdp_fast *f, const struct xdp_buff *xdp)
+{
+	u32 len = xdp->data_end - xdp->data;
+
+	if (unlikely(!vxdp_put_simple(f, xdp->data, len, false)))
+		return false;
+	f->bytes += len;
+	return true;
+}
+
+bool vxdp_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool strip,
+	      bool local);
+bool vxdp_put_possible(struct vxdp_queue *q);
+
+#endif /* VXDP_PUT_H */
