@@ -31,9 +31,9 @@
 #include "put.h"
 
 /* For owners that come after the change. */
-static bool fast_rx;
+static bool fast_rx = true;
 module_param(fast_rx, bool, 0644);
-MODULE_PARM_DESC(fast_rx, "frames go to the guest's buffers where the program runs (default: N)");
+MODULE_PARM_DESC(fast_rx, "frames go to the guest's buffers where the program runs (default: Y)");
 
 /* Chains that wait to be published at most: this part of the ring. */
 #define PENDING_SHARE	4
