@@ -272,6 +272,11 @@ static bool decide_all(struct vxdp_queue *q, u32 nr)
 
 	local_bh_disable();
 	ctx = bpf_net_ctx_set(&ctx_mem);
+	/*
+	 * We are no NAPI, and a frame may have room of the CPU that we ran on before: its
+	 * pool's cache is not ours. What is of this CPU the pool finds out by itself.
+	 */
+	xdp_set_return_frame_no_direct();
 	rcu_read_lock();
 	b.dev = rcu_dereference(q->port->uplink);
 	b.prog = rcu_dereference(q->port->egress);
@@ -280,6 +285,7 @@ static bool decide_all(struct vxdp_queue *q, u32 nr)
 	for (i = 0; i < nr && !b.dev; i++)
 		drop(q, &slot[i], VHOST_XDP_STAT_TX_DROP_NO_UPLINK);
 	rcu_read_unlock();
+	xdp_clear_return_frame_no_direct();
 	bpf_net_ctx_clear(ctx);
 	local_bh_enable();
 	return b.host || !list_empty(&q->host_frames);
