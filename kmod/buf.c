@@ -144,13 +144,24 @@ int vxdp_buf_init(void)
  * vxdp_buf_exit() - at module unload, when no queue pair is left
  *
  * Pages that a driver or a socket still has go back to their pool, which outlives
- * the module.
+ * the module. They may do so just now, on the pool's CPU, into its cache, which has
+ * no lock and is emptied below, maybe on another: from the grace period on, nobody
+ * uses a cache but we.
+ *
+ * Context: process.
  */
 void vxdp_buf_exit(void)
 {
 	struct vxdp_buf *b;
 	int cpu;
 
+	for_each_possible_cpu(cpu) {
+		b = per_cpu_ptr(&vxdp_buf, cpu);
+		if (b->pool)
+			page_pool_disable_direct_recycling(b->pool);
+	}
+	/* Who has read before that it may, has had softirqs off since. */
+	synchronize_net();
 	for_each_possible_cpu(cpu) {
 		b = per_cpu_ptr(&vxdp_buf, cpu);
 		if (!b->pool)
