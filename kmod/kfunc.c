@@ -116,11 +116,23 @@ static struct vxdp_frame *cut_segment(const struct vxdp_gso *gso,
 	return frame;
 }
 
-/* For a guest that takes it. */
+/*
+ * For a guest that takes it. The header is made of what was held against the frame:
+ * whatever else the sender has written into its own is no business of this guest's.
+ */
 static int deliver_whole(struct vxdp_port *port, struct vxdp_queue *q,
-			 const struct xdp_buff *xdp, const struct virtio_net_hdr *hdr)
+			 const struct xdp_buff *xdp, const struct vxdp_gso *gso,
+			 const struct virtio_net_hdr *from)
 {
-	struct vxdp_frame *frame = vxdp_frame_share(xdp, hdr, GFP_ATOMIC);
+	struct virtio_net_hdr hdr = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = gso->type | (from->gso_type & VIRTIO_NET_HDR_GSO_ECN),
+		.hdr_len = gso->hdr_len,
+		.gso_size = gso->size,
+		.csum_start = gso->l4,
+		.csum_offset = from->csum_offset,
+	};
+	struct vxdp_frame *frame = vxdp_frame_share(xdp, &hdr, GFP_ATOMIC);
 	LIST_HEAD(frames);
 
 	if (!frame)
@@ -148,10 +160,8 @@ static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
 
 	if (is_full(port, q))
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
-	if (vxdp_taker_takes(&q->taker, hdr.gso_type)) {
-		hdr.hdr_len = gso.hdr_len;
-		return deliver_whole(port, q, xdp, &hdr);
-	}
+	if (vxdp_taker_takes(&q->taker, hdr.gso_type))
+		return deliver_whole(port, q, xdp, &gso, &hdr);
 	nr = vxdp_gso_segs(&gso);
 	if (nr > LOCAL_SEGS_MAX)
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_OVERSIZE, -EMSGSIZE);

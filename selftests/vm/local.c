@@ -37,6 +37,7 @@ static const struct nic_cfg guest = {
 struct two {
 	struct bench a, b;	/* a sends to b */
 	uint32_t seq;
+	uint8_t flags;		/* that a sets in headers besides */
 };
 
 struct kind {
@@ -111,12 +112,15 @@ static struct virtio_net_hdr_v1 header(const struct kind *k,
 static void offer(struct two *t, const struct inet_spec *s,
 		  const struct virtio_net_hdr_v1 *h, enum nic_layout layout)
 {
+	struct virtio_net_hdr_v1 sent = *h;
 	uint8_t *p;
 
 	nic_tx_reclaim(&t->a.nic);
 	p = nic_tx_slot(&t->a.nic);
 	NEED(p);
-	NEED(nic_tx(&t->a.nic, h, inet_build(s, p, h->flags), layout, false));
+	if (sent.flags)
+		sent.flags |= t->flags;
+	NEED(nic_tx(&t->a.nic, &sent, inet_build(s, p, h->flags), layout, false));
 }
 
 static bool next_frame(struct two *t, struct nic_frame *f)
@@ -158,7 +162,8 @@ static bool collect(struct two *t, const struct inet_spec *s,
 		ok = inet_verify(s, f.data, f.len, partial, &at, &bytes) &&
 		     CHECK(at == got) &&
 		     CHECK(f.hdr.hdr.gso_type == (whole ? whole->gso_type : 0)) &&
-		     CHECK(partial == !!whole);
+		     CHECK(f.hdr.hdr.flags ==
+			   (whole ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0));
 		if (ok && whole)
 			ok = CHECK(f.hdr.hdr.gso_size == whole->gso_size) &&
 			     CHECK(f.hdr.hdr.csum_start == whole->csum_start) &&
@@ -228,6 +233,22 @@ static void as_told(struct two *t)
 		takes(t, told[i]);
 		ktap_ok(send_all(t, told[i]));
 	}
+}
+
+/* Whatever a writes there: b hears of nothing but the checksum. */
+static void other_flags(struct two *t)
+{
+	const unsigned int told = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 |
+				  TUN_F_TSO_ECN | TUN_F_USO4 | TUN_F_USO6;
+	bool ok;
+
+	ktap_case(60, "a sender that sets all flags");
+	t->flags = 0xff;
+	takes(t, told);
+	ok = send_all(t, told);
+	takes(t, 0);
+	ktap_ok(ok && send_all(t, 0));
+	t->flags = 0;
 }
 
 /* It is still the same tap; what was said before the start counts, too. */
@@ -356,6 +377,7 @@ int main(void)
 	port_attach(LANE_XDP, PORT, mac_guest, 0, "");
 	open_two(&t, guest);
 	as_told(&t);
+	other_flags(&t);
 	ktap_case(60, "in order, whole");
 	in_order(&t, TUN_F_CSUM | TUN_F_TSO4);
 	ktap_case(60, "in order, cut");
