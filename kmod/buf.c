@@ -13,7 +13,8 @@
 /* References a page starts with; more than it can be cut into. */
 #define BIAS		(PAGE_SIZE / SMP_CACHE_BYTES)
 
-#define GFP_BUF		(GFP_ATOMIC | __GFP_NOWARN)
+/* Not GFP_ATOMIC: what is kept for receiving in need is not for a guest to use up. */
+#define GFP_BUF		(GFP_NOWAIT | __GFP_NOWARN)
 
 DEFINE_PER_CPU(struct vxdp_buf, vxdp_buf);
 

@@ -3,6 +3,7 @@
  * slot.c - from the guest's buffers into a frame of our own, once.
  */
 #include <linux/filter.h>
+#include <linux/gfp.h>
 #include <linux/uaccess.h>
 #include "buf.h"
 #include "compat.h"
@@ -54,7 +55,7 @@ static void set_frags(struct vxdp_tx_slot *slot, struct page **page, u32 len)
  * Its first @head bytes, at most VXDP_BUF_MAX, lie together.
  * Context: softirqs off. Return: false where there is no memory.
  */
-static bool find_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 head, u32 len)
+static bool take_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 head, u32 len)
 {
 	struct vxdp_buf *buf = this_cpu_ptr(&vxdp_buf);
 	struct page *page[PAGES_MAX] __uninitialized;
@@ -72,6 +73,37 @@ static bool find_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 head,
 	if (len > head)
 		set_frags(slot, page, len - head);
 	return true;
+}
+
+/* Have memory freed that can be. Context: may sleep. Return: false: there is none. */
+static bool reclaim(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+
+	if (!page)
+		return false;
+	__free_page(page);
+	return true;
+}
+
+static bool try_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 head, u32 len)
+{
+	bool room;
+
+	local_bh_disable();
+	room = take_room(q, slot, head, len);
+	local_bh_enable();
+	return room;
+}
+
+/*
+ * A CPU's room is its own with softirqs off only, when nobody may wait for memory. So
+ * we wait in between, for a page that is not needed, and look again, once.
+ */
+static bool find_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 head, u32 len)
+{
+	return try_room(q, slot, head, len) ||
+	       (reclaim() && try_room(q, slot, head, len));
 }
 
 /* Of a GSO frame the headers, of another as much as there is room for. */
@@ -153,7 +185,7 @@ static u32 finish_frame(struct vxdp_tx_slot *slot)
  * @slot: where to; on failure it holds no memory
  * @chain: the chain, without buffers to write
  *
- * Context: the worker, softirqs on; faults pages in.
+ * Context: the worker, softirqs on; faults pages in, waits for memory.
  * Return: 0, or the enum vhost_xdp_stat of why the frame is dropped.
  */
 u32 vxdp_slot_build(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
@@ -161,7 +193,6 @@ u32 vxdp_slot_build(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
 {
 	struct iov_iter it;
 	u32 len, head, why;
-	bool room;
 
 	if (chain->out_len < q->hdr_len)
 		return VHOST_XDP_STAT_TX_DROP_HDR;
@@ -177,10 +208,7 @@ u32 vxdp_slot_build(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
 	if (why)
 		return why;
 
-	local_bh_disable();
-	room = find_room(q, slot, head, len);
-	local_bh_enable();
-	if (!room)
+	if (!find_room(q, slot, head, len))
 		return VHOST_XDP_STAT_TX_DROP_NOMEM;
 	why = copy_frame(slot, &it);
 	if (!why)
