@@ -15,6 +15,12 @@
 /* How long after a GSO frame its flow's plain frames go the same way. */
 #define SKBS_AFTER_GSO	(HZ / 50)
 
+/*
+ * After so many offers to other ports, softirqs have their turn before the next frame.
+ * A batch in which each frame has one receiver does not get there.
+ */
+#define COPIES_MAX	VXDP_TX_BATCH
+
 DEFINE_PER_CPU(struct vxdp_egress *, vxdp_egress_now);
 
 /**
@@ -237,7 +243,8 @@ static struct vxdp_xsk *socket_for(struct vxdp_queue *q, const struct vxdp_tx_sl
 	return q->xsk;
 }
 
-static void decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
+/* Return: how many frames were dealt with, at least one. */
+static u32 decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 {
 	struct vxdp_queue *q = b->e.q;
 	u32 i;
@@ -246,7 +253,7 @@ static void decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 	vxdp_uplink_begin(&b->out, q->port, b->dev, q->scratch->out,
 			  socket_for(q, &slot[nr - 1]));
 	this_cpu_write(vxdp_egress_now, &b->e);
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr && b->e.copies <= COPIES_MAX; i++) {
 		q->rxq.mem = slot[i].mem;
 		decide(b, &slot[i]);
 	}
@@ -260,15 +267,19 @@ static void decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 		vxdp_count(q, VHOST_XDP_STAT_TX_LOCAL_BYTES, b->local_bytes);
 	}
 	q->rxq.dev = NULL;
+	return i;
 }
 
-/* Return: true where the socket's turn comes. */
-static bool decide_all(struct vxdp_queue *q, u32 nr)
+/*
+ * The first frames of @nr, as many as may go with softirqs off for so long. Sets
+ * @host where one of them is for the socket.
+ * Return: how many, at least one.
+ */
+static u32 decide_some(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 nr, bool *host)
 {
-	struct vxdp_tx_slot *slot = q->scratch->slot;
 	struct bpf_net_context ctx_mem, *ctx;
 	struct batch b = { .e.q = q };
-	u32 i;
+	u32 done = nr, i;
 
 	local_bh_disable();
 	ctx = bpf_net_ctx_set(&ctx_mem);
@@ -281,14 +292,29 @@ static bool decide_all(struct vxdp_queue *q, u32 nr)
 	b.dev = rcu_dereference(q->port->uplink);
 	b.prog = rcu_dereference(q->port->egress);
 	if (b.dev)
-		decide_each(&b, slot, nr);
+		done = decide_each(&b, slot, nr);
 	for (i = 0; i < nr && !b.dev; i++)
 		drop(q, &slot[i], VHOST_XDP_STAT_TX_DROP_NO_UPLINK);
 	rcu_read_unlock();
 	xdp_clear_return_frame_no_direct();
 	bpf_net_ctx_clear(ctx);
 	local_bh_enable();
-	return b.host || !list_empty(&q->host_frames);
+	*host |= b.host;
+	return done;
+}
+
+/* Return: true where the socket's turn comes. */
+static bool decide_all(struct vxdp_queue *q, u32 nr)
+{
+	bool host = false;
+	u32 done;
+
+	done = decide_some(q, q->scratch->slot, nr, &host);
+	while (unlikely(done < nr)) {
+		cond_resched();
+		done += decide_some(q, q->scratch->slot + done, nr - done, &host);
+	}
+	return host || !list_empty(&q->host_frames);
 }
 
 static void sent_to_host(struct vxdp_queue *q, u32 len, int ret)

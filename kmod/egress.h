@@ -14,6 +14,8 @@
  * @offered: some other port has taken it, or has counted why not
  * @delivered: some other port has taken it
  * @to_host: a copy for the exception path was made
+ * @copies: how often a port was offered this frame, or another one, since softirqs
+ *	were switched off
  *
  * One a CPU, set while a program runs with softirqs off; no lock.
  */
@@ -23,6 +25,7 @@ struct vxdp_egress {
 	bool offered;
 	bool delivered;
 	bool to_host;
+	u32 copies;
 };
 
 /* Whose egress program runs on this CPU, or NULL. Softirqs are off. */

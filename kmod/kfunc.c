@@ -241,8 +241,10 @@ static noinline int deliver_any(struct xdp_buff *xdp, u32 port_id, u64 flags)
 		ret = deliver_gso(port, q, e->slot);
 	else
 		ret = deliver(port, q, xdp, e, flags & VHOST_XDP_DELIVER_STRIP_VLAN);
-	if (e && ret != -EINVAL)
+	if (e && ret != -EINVAL) {
 		e->offered = true;
+		e->copies++;
+	}
 	if (e && !ret)
 		e->delivered = true;
 unlock:
