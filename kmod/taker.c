@@ -12,6 +12,7 @@
 #include <linux/if_tun.h>
 #include <linux/net.h>
 #include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
 #include <linux/seq_file.h>
 #include <linux/virtio_net.h>
 #include <net/sock.h>
@@ -78,15 +79,11 @@ void vxdp_taker_learn(struct vxdp_taker *t, struct socket *sock)
 	vxdp_taker_forget(t);
 	if (!sock->file || !read_name(sock->file, name))
 		return;
-	dev = dev_get_by_name(net, name);
-	if (!dev)
-		return;
+	/* So that it neither goes nor is moved unseen before we are in the list. */
+	rtnl_lock();
 	mutex_lock(&takers_lock);
-	/*
-	 * A change that is not seen here finds us in the list afterwards; nor does
-	 * the device go unseen: its reference holds it until we are in.
-	 */
-	if (dev->reg_state == NETREG_REGISTERED && dev->rtnl_link_ops &&
+	dev = __dev_get_by_name(net, name);
+	if (dev && dev->reg_state == NETREG_REGISTERED && dev->rtnl_link_ops &&
 	    !strcmp(dev->rtnl_link_ops->kind, "tun")) {
 		t->net = net;
 		t->ifindex = dev->ifindex;
@@ -94,7 +91,7 @@ void vxdp_taker_learn(struct vxdp_taker *t, struct socket *sock)
 		WRITE_ONCE(t->takes, takes_of(dev));
 	}
 	mutex_unlock(&takers_lock);
-	dev_put(dev);
+	rtnl_unlock();
 }
 
 static void forget(struct vxdp_taker *t)
