@@ -24,6 +24,7 @@ struct tx {
 	u32 packets;
 	u32 bytes;
 	u32 descs;
+	u32 ask;		/* plain chains to look for at a time */
 };
 
 static void to_slot(struct tx *tx, const struct vxdp_chain *chain)
@@ -138,7 +139,7 @@ static bool last_is_gso(const struct tx *tx)
 /* The plain chains that come next, as many as a batch has room for. */
 static void take_plain(struct tx *tx)
 {
-	u32 hdr_len = tx->q->hdr_len, room = VXDP_TX_BATCH - tx->used, n, i;
+	u32 hdr_len = tx->q->hdr_len, room = min(tx->ask, VXDP_TX_BATCH - tx->used), n, i;
 	struct vxdp_scratch *s = tx->q->scratch;
 	struct vxdp_plain *chain = s->plain;
 
@@ -152,6 +153,11 @@ static void take_plain(struct tx *tx)
 	local_bh_enable();
 
 	vxdp_vring_rewind(&tx->ring->vr, n - i);
+	/* What was found in vain is found again: no more of it than of what was read. */
+	if (unlikely(i < n))
+		tx->ask = max(i, 1);
+	else if (unlikely(tx->ask < VXDP_TX_BATCH))
+		tx->ask *= 2;
 	n = i;
 	for (i = 0; i < n; i++) {
 		s->used[tx->used++] = (struct vxdp_used){ .id = chain[i].head };
@@ -211,7 +217,7 @@ static bool serve_one(struct tx *tx)
 void vxdp_tx_run(struct vxdp_queue *q)
 {
 	struct vxdp_ring *ring = &q->ring[VXDP_RING_TX];
-	struct tx tx = { .q = q, .ring = ring };
+	struct tx tx = { .q = q, .ring = ring, .ask = VXDP_TX_BATCH };
 	bool again = true;
 
 	mutex_lock(&ring->lock);
