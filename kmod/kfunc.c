@@ -21,6 +21,9 @@
  */
 #define LOCAL_SEGS_MAX	128
 
+/* Datagrams of a frame that any receiver takes: the limit of Linux before it was 128. */
+#define UDP_WHOLE_MAX	64
+
 static struct vxdp_queue *pick_queue(const struct vxdp_port *port, u32 from)
 {
 	const struct vxdp_rx_set *set = rcu_dereference(port->rx_set);
@@ -116,6 +119,13 @@ static struct vxdp_frame *cut_segment(const struct vxdp_gso *gso,
 	return frame;
 }
 
+static bool takes_whole(const struct vxdp_queue *q, const struct vxdp_gso *gso, u8 gso_type)
+{
+	if (gso->type == VIRTIO_NET_HDR_GSO_UDP_L4 && vxdp_gso_segs(gso) > UDP_WHOLE_MAX)
+		return false;
+	return vxdp_taker_takes(&q->taker, gso_type);
+}
+
 /*
  * For a guest that takes it. The header is made of what was held against the frame:
  * whatever else the sender has written into its own is no business of this guest's.
@@ -160,7 +170,7 @@ static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
 
 	if (is_full(port, q))
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
-	if (vxdp_taker_takes(&q->taker, hdr.gso_type))
+	if (takes_whole(q, &gso, hdr.gso_type))
 		return deliver_whole(port, q, xdp, &gso, &hdr);
 	nr = vxdp_gso_segs(&gso);
 	if (nr > LOCAL_SEGS_MAX)

@@ -235,6 +235,30 @@ static void as_told(struct two *t)
 	}
 }
 
+/* A guest with an older Linux would drop a frame of more datagrams. */
+static void datagrams(struct two *t)
+{
+	const struct kind *k = &kinds[3];
+	unsigned int nr, frames;
+	bool ok = true;
+
+	ktap_case(60, "USO, whole up to 64 datagrams");
+	takes(t, TUN_F_CSUM | k->takes);
+	for (nr = 62; nr <= 66 && ok; nr++) {
+		struct inet_spec s = spec_of(t, k, nr * 500);
+		struct virtio_net_hdr_v1 h = header(k, &s);
+		bool whole = nr <= 64;
+
+		h.gso_size = 500;
+		offer(t, &s, &h, NIC_ONE);
+		ring_publish(&t->a.nic.ring[NIC_TX]);
+		t->seq += s.payload;
+		ok = collect(t, &s, whole ? &h : NULL, &frames) &&
+		     CHECK(frames == (whole ? 1 : nr));
+	}
+	ktap_ok(ok);
+}
+
 /* Whatever a writes there: b hears of nothing but the checksum. */
 static void other_flags(struct two *t)
 {
@@ -378,6 +402,7 @@ int main(void)
 	open_two(&t, guest);
 	as_told(&t);
 	other_flags(&t);
+	datagrams(&t);
 	ktap_case(60, "in order, whole");
 	in_order(&t, TUN_F_CSUM | TUN_F_TSO4);
 	ktap_case(60, "in order, cut");
