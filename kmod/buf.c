@@ -104,7 +104,7 @@ static int init_one(int cpu)
 {
 	struct page_pool_params params = {
 		.pool_size = POOL_SIZE,
-		.nid = cpu_to_node(cpu),
+		.nid = cpu_to_mem(cpu),
 	};
 	struct vxdp_buf *b = per_cpu_ptr(&vxdp_buf, cpu);
 	struct page_pool *pool;
