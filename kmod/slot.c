@@ -11,6 +11,7 @@
 
 /* Pages of the longest frame, a GSO frame. */
 #define PAGES_MAX	DIV_ROUND_UP(VXDP_GSO_FRAME_MAX, PAGE_SIZE)
+static_assert(PAGES_MAX <= MAX_SKB_FRAGS);
 
 /* Its place is in @start, of @size bytes; nothing is copied yet. */
 static void set_frame(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
