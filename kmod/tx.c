@@ -238,6 +238,9 @@ void vxdp_tx_run(struct vxdp_queue *q)
 			vxdp_worker_queue(&q->worker, VXDP_WORK_TX);
 		if (ring->vr.error)
 			vxdp_ring_break(ring);
+	} else if (q->xsk) {
+		/* What the guest sent before goes all the same. */
+		vxdp_xsk_kick(q->xsk);
 	}
 	mutex_unlock(&ring->lock);
 }

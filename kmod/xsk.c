@@ -47,26 +47,42 @@ static struct xdp_sock *to_xdp(struct sock *sk)
 	return (struct xdp_sock *)sk;
 }
 
+static void wake_worker(struct vxdp_xsk *x, enum vxdp_work work)
+{
+	struct vxdp_queue *q;
+
+	rcu_read_lock();
+	q = rcu_dereference(x->queue);
+	if (q)
+		vxdp_worker_queue(&q->worker, work);
+	rcu_read_unlock();
+}
+
 /*
  * Frames have come, or chunks have gone out. In the socket's
  * wait queue from open_socket() to release(), so that none is missed.
+ *
+ * A frame that the uplink does not take wakes as well, from inside of the call that
+ * was to send it. Heard, that would have the worker try again for as long as there
+ * is no room.
  */
 static int wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
 	struct vxdp_xsk *x = container_of(wait, struct vxdp_xsk, wait);
 	__poll_t events = key_to_poll(key);
-	struct vxdp_queue *q;
 
 	/* Pairs with vxdp_xsk_kick() and vxdp_xsk_tx_ready(). */
 	smp_mb();
-	rcu_read_lock();
-	q = rcu_dereference(x->queue);
-	if (q && events & EPOLLIN)
-		vxdp_worker_queue(&q->worker, VXDP_WORK_RX);
-	if (q && events & EPOLLOUT && READ_ONCE(x->tx_waits))
-		vxdp_worker_queue(&q->worker, VXDP_WORK_TX);
-	rcu_read_unlock();
+	if (events & EPOLLIN)
+		wake_worker(x, VXDP_WORK_RX);
+	if (events & EPOLLOUT && READ_ONCE(x->tx_waits) && !READ_ONCE(x->pushing))
+		wake_worker(x, VXDP_WORK_TX);
 	return 0;
+}
+
+static void retry(struct timer_list *timer)
+{
+	wake_worker(container_of(timer, struct vxdp_xsk, retry), VXDP_WORK_TX);
 }
 
 static int bind_socket(struct vxdp_xsk *x, struct socket *sock, u32 ifindex, const char **why)
@@ -152,6 +168,7 @@ static struct vxdp_xsk *new_xsk(struct vxdp_port *port, u32 nic_queue)
 	if (!x)
 		return NULL;
 	mutex_init(&x->lock);
+	timer_setup(&x->retry, retry, 0);
 	x->port = port;
 	x->nic_queue = nic_queue;
 	return x;
@@ -307,6 +324,8 @@ void vxdp_xsk_free(struct vxdp_port *port)
 	if (!port->xsk)
 		return;
 	for (i = 0; i < port->xsk->nr && port->xsk->xsk[i]; i++) {
+		/* No worker is left to arm it. */
+		timer_shutdown_sync(&port->xsk->xsk[i]->retry);
 		vxdp_xsk_unmap(port->xsk->xsk[i]);
 		mutex_destroy(&port->xsk->xsk[i]->lock);
 		kfree(port->xsk->xsk[i]);
@@ -345,18 +364,14 @@ u64 vxdp_xsk_dropped(const struct vxdp_port *port)
 void vxdp_xsk_uplink_gone(const struct vxdp_port *port)
 {
 	const struct vxdp_xsks *all = smp_load_acquire(&port->xsk);
-	const struct vxdp_xsk *x;
-	struct vxdp_queue *q;
+	struct vxdp_xsk *x;
 	u32 i;
 
-	rcu_read_lock();
 	for (i = 0; all && i < all->nr; i++) {
 		x = smp_load_acquire(&all->xsk[i]);
-		q = x ? rcu_dereference(x->queue) : NULL;
-		if (q)
-			vxdp_worker_queue(&q->worker, VXDP_WORK_TX);
+		if (x)
+			wake_worker(x, VXDP_WORK_TX);
 	}
-	rcu_read_unlock();
 }
 
 /**

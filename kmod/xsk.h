@@ -11,6 +11,7 @@
 #define VXDP_XSK_H
 
 #include <linux/mutex.h>
+#include <linux/timer.h>
 #include <linux/wait.h>
 #include <net/xdp.h>
 #include "core/xsk_ring.h"
@@ -34,6 +35,8 @@ struct vxdp_queue;
  * @queue: the queue pair to wake; NULL while none receives. Written under the
  *	receive ring's lock, read by RCU
  * @tx_waits: the transmit ring waits for chunks to be sent; no lock, see xsk_io.c
+ * @pushing: the worker has the socket send just now; no lock, see xsk_io.c
+ * @retry: tries again what the uplink had no room for; armed by the worker
  * @lock: protects what follows, down to @pool
  * @sock: NULL when the port has gone, or the uplink never was
  * @file: the socket's; nobody else has a reference
@@ -51,6 +54,8 @@ struct vxdp_xsk {
 	struct sock __rcu *sk;
 	struct vxdp_queue __rcu *queue;
 	bool tx_waits;
+	bool pushing;
+	struct timer_list retry;
 
 	struct mutex lock;
 	struct socket *sock;
@@ -97,6 +102,6 @@ bool vxdp_xsk_peek(struct vxdp_xsk *x, struct vxdp_xsk_frame *frame);
 u32 vxdp_xsk_purge(struct vxdp_xsk *x);
 bool vxdp_xsk_tx_ready(struct vxdp_xsk *x);
 void vxdp_xsk_send(struct vxdp_xsk *x, struct xdp_frame **frames, u32 nr);
-void vxdp_xsk_kick(struct vxdp_xsk *x);
+bool vxdp_xsk_kick(struct vxdp_xsk *x);
 
 #endif /* VXDP_XSK_H */

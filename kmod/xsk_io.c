@@ -81,16 +81,21 @@ static bool is_bound(struct vxdp_xsk *x)
 	return x->sock && READ_ONCE(((struct xdp_sock *)x->sock->sk)->state) == XSK_BOUND;
 }
 
-/* Of what is in the ring, as much as the uplink takes. Return: what is left. */
-static u32 push(struct vxdp_xsk *x)
+/*
+ * Of what is in the ring, as much as the uplink takes. Return: there is more, which
+ * it will take; not where it is down, then the guest's frames are dropped as on any
+ * lane, and what is left goes with the first that are not.
+ */
+static bool push(struct vxdp_xsk *x)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
 	u32 left = vxdp_xsk_tx_waiting(&x->tx), turns = DIV_ROUND_UP(left, SEND_MAX), frames = left;
-	int ret;
+	int ret = 0;
 
 	if (!left)
-		return 0;
+		return false;
 	mutex_lock(&x->lock);
+	WRITE_ONCE(x->pushing, true);
 	while (x->sock && turns && frames) {
 		ret = x->sock->ops->sendmsg(x->sock, &msg, 0);
 		if (ret == -EAGAIN)
@@ -100,6 +105,7 @@ static u32 push(struct vxdp_xsk *x)
 		else
 			break;
 	}
+	WRITE_ONCE(x->pushing, false);
 	left = vxdp_xsk_tx_waiting(&x->tx);
 	/* What the uplink takes along as it goes. */
 	if (left && !is_bound(x)) {
@@ -107,7 +113,7 @@ static u32 push(struct vxdp_xsk *x)
 		left = 0;
 	}
 	mutex_unlock(&x->lock);
-	return left;
+	return left && ret && ret != -ENETDOWN;
 }
 
 /**
@@ -115,21 +121,27 @@ static u32 push(struct vxdp_xsk *x)
  * @x: the socket
  *
  * In copy mode the socket sends when it is told to, and only then. What it does not
- * want now, for the uplink's queue is full, goes when something else has gone, or
- * with the next kick.
+ * want now, for the uplink's queue is full, goes when something else of it has gone.
+ * The queue may be full of other people's frames, too, of which nobody tells: so it
+ * is tried again every tick.
  *
  * Context: the worker, the transmit ring's lock held; may sleep, not for room.
+ * Return: true where something is left, and a wake-up is to come.
  */
-void vxdp_xsk_kick(struct vxdp_xsk *x)
+bool vxdp_xsk_kick(struct vxdp_xsk *x)
 {
+	bool left;
+
 	vxdp_xsk_tx_flush(&x->tx);
-	if (unlikely(push(x))) {
-		WRITE_ONCE(x->tx_waits, true);
-		/* Pairs with wake(): it sees that we wait, or we see the room. */
-		smp_mb();
-		push(x);
-	}
+	left = push(x);
+	/* Pairs with wake(): it sees that push() is over, or we see what has gone out. */
+	smp_mb();
 	reap(x);
+	if (unlikely(left)) {
+		WRITE_ONCE(x->tx_waits, true);
+		mod_timer(&x->retry, jiffies + 1);
+	}
+	return left;
 }
 
 static bool enough(const struct vxdp_xsk *x)
@@ -152,9 +164,9 @@ static bool will_wake(struct vxdp_xsk *x)
  * vxdp_xsk_tx_ready() - is there room for a batch of frames?
  * @x: the socket
  *
- * So guests wait while the uplink is busy with what they sent. They do not wait for
- * an uplink that takes no more: what finds no room then is dropped, as it is by any
- * driver.
+ * So guests wait while the uplink is busy, with what they sent or with others'. They
+ * do not wait for one that is down or gone: what finds no room then is dropped, as
+ * it is by any driver.
  *
  * Context: the worker, the transmit ring's lock held.
  * Return: false where there is not, with a wake-up to come.
@@ -164,13 +176,11 @@ bool vxdp_xsk_tx_ready(struct vxdp_xsk *x)
 	if (likely(enough(x) && !x->tx_waits))
 		return true;
 	WRITE_ONCE(x->tx_waits, true);
-	/* Pairs with wake(), as above. */
+	/* Pairs with wake(): it sees that we wait, or we see what has gone out. */
 	smp_mb();
-	vxdp_xsk_kick(x);
-	if (!enough(x) && will_wake(x))
+	if (vxdp_xsk_kick(x) || (!enough(x) && will_wake(x)))
 		return false;
-	if (!vxdp_xsk_tx_waiting(&x->tx))
-		WRITE_ONCE(x->tx_waits, false);
+	WRITE_ONCE(x->tx_waits, false);
 	return true;
 }
 
