@@ -234,13 +234,14 @@ static void decide(struct batch *b, struct vxdp_tx_slot *slot)
 /*
  * The AF_XDP socket sends after the batch. A GSO frame, always the last of its
  * batch, goes at once, as do frames that follow one: what comes before those must
- * not come behind.
+ * not come behind. An uplink may have fewer queues to send by than to receive by.
  */
-static struct vxdp_xsk *socket_for(struct vxdp_queue *q, const struct vxdp_tx_slot *last)
+static struct vxdp_xsk *socket_for(struct vxdp_queue *q, const struct net_device *dev,
+				   const struct vxdp_tx_slot *last)
 {
 	if (likely(!q->xsk) || vxdp_slot_is_gso(last) || time_before(jiffies, q->skbs_until))
 		return NULL;
-	return q->xsk;
+	return q->xsk->nic_queue < READ_ONCE(dev->real_num_tx_queues) ? q->xsk : NULL;
 }
 
 /* Return: how many frames were dealt with, at least one. */
@@ -251,7 +252,7 @@ static u32 decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 
 	q->rxq.dev = b->dev;
 	vxdp_uplink_begin(&b->out, q->port, b->dev, q->scratch->out,
-			  socket_for(q, &slot[nr - 1]));
+			  socket_for(q, b->dev, &slot[nr - 1]));
 	this_cpu_write(vxdp_egress_now, &b->e);
 	for (i = 0; i < nr && b->e.copies <= COPIES_MAX; i++) {
 		q->rxq.mem = slot[i].mem;

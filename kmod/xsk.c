@@ -161,6 +161,23 @@ static int open_socket(struct vxdp_xsk *x, u32 ifindex, const char **why)
 	return 0;
 }
 
+/*
+ * AF_XDP would bind to a queue that only sends, or would take the lower bits of
+ * the number. A queue that only receives will do, see egress.c.
+ */
+static bool has_queues(const struct vxdp_port *port, u32 nr)
+{
+	const struct net_device *dev;
+	bool has;
+
+	rcu_read_lock();
+	dev = rcu_dereference(port->uplink);
+	/* One that has gone is left to the bind. */
+	has = nr <= U16_MAX + 1 && (!dev || nr <= READ_ONCE(dev->real_num_rx_queues));
+	rcu_read_unlock();
+	return has;
+}
+
 static struct vxdp_xsk *new_xsk(struct vxdp_port *port, u32 nic_queue)
 {
 	struct vxdp_xsk *x = kzalloc(sizeof(*x), GFP_KERNEL_ACCOUNT);
@@ -195,8 +212,7 @@ int vxdp_xsk_create(struct vxdp_port *port, u32 ifindex, u32 first, u32 nr, cons
 
 	if (!current->mm)
 		return -EINVAL;
-	/* AF_XDP would take the lower bits for the queue. */
-	if (first + nr - 1 > U16_MAX) {
+	if (!has_queues(port, first + nr)) {
 		*why = "the uplink has no such queue";
 		return -EINVAL;
 	}

@@ -30,22 +30,29 @@
 
 #define HAS(x) (1U << VHOST_XDP_A_##x)
 #define UPLINK "up0"
+#define SENDER "up1"		/* more queues to send by than to receive by */
 #define QUEUES 4		/* of the uplink */
 
 #ifndef SOL_XDP
 #define SOL_XDP 283
 #endif
 
-static int new_on(const char *name, unsigned int first, unsigned int queues,
-		  struct ctl_port *p)
+static int new_of(const char *dev, const char *name, unsigned int first,
+		  unsigned int queues, struct ctl_port *p)
 {
 	struct ctl_req r = {
 		.has = HAS(IFINDEX) | HAS(XSK_QUEUE) | HAS(QUEUES),
-		.name = name, .ifindex = net_ifindex(UPLINK),
+		.name = name, .ifindex = net_ifindex(dev),
 		.xsk_queue = first, .queues = queues,
 	};
 
 	return ctl_do(VHOST_XDP_CMD_PORT_NEW, &r, p);
+}
+
+static int new_on(const char *name, unsigned int first, unsigned int queues,
+		  struct ctl_port *p)
+{
+	return new_of(UPLINK, name, first, queues, p);
 }
 
 /* Refused with that error and a text that says why. */
@@ -89,6 +96,21 @@ static bool values(void)
 	       refused(new_on("x0", QUEUES, 1, NULL), -EINVAL) &&
 	       refused(new_on("x0", QUEUES - 1, 2, NULL), -EINVAL) &&
 	       CHECK(!ctl_dump(NULL, 0)) && all_free();
+}
+
+/* A queue that receives nothing is of no use. */
+static bool sends_only(void)
+{
+	bool ok;
+
+	NEED(!net_run("ip link add " SENDER " numrxqueues 1 numtxqueues 2 type"
+		      " veth peer name far1 numrxqueues 2 numtxqueues 1"));
+	net_link(SENDER, true);
+	ok = refused(new_of(SENDER, "x0", 1, 1, NULL), -EINVAL) &&
+	     refused(new_of(SENDER, "x0", 0, 2, NULL), -EINVAL) &&
+	     CHECK(!new_of(SENDER, "x0", 0, 1, NULL)) && CHECK(!ctl_del("x0"));
+	NEED(!net_run("ip link del " SENDER));
+	return ok;
 }
 
 static bool by_ports(void)
@@ -291,6 +313,7 @@ int main(void)
 	static const struct { const char *name; bool (*fn)(void); } tests[] = {
 		{ "the queue is told", told },
 		{ "queues that are not there", values },
+		{ "queues that only send", sends_only },
 		{ "queues that other ports have", by_ports },
 		{ "a queue that a program has", by_others },
 		{ "a queue is free when its port is deleted", free_at_once },
