@@ -38,7 +38,7 @@
 /* Bytes under way that the socket allows: never less than there are chunks. */
 #define SNDBUF		(VXDP_XSK_TX_CHUNKS * (PAGE_SIZE + SZ_1K))
 
-/* How long a queue may take to become the uplink's again, in ms. */
+/* How long the queues of a port may take to become the uplink's again, in ms. */
 #define QUEUE_FREE_MS	1000
 
 static struct xdp_sock *to_xdp(struct sock *sk)
@@ -259,15 +259,11 @@ static u64 dropped(struct socket *sock)
  * have freed it, and until the last frame is sent. Who detaches to attach again
  * should not find it taken; nobody tells, so look.
  */
-static void await_queue(struct net_device *dev, const struct vxdp_xsk *x)
+static void await_queue(struct net_device *dev, const struct vxdp_xsk *x, unsigned long until)
 {
-	u32 ms;
-
-	for (ms = 0; x->pool && ms < QUEUE_FREE_MS; ms++) {
-		if (xsk_get_pool_from_qid(dev, x->nic_queue) != x->pool)
-			return;
+	while (x->pool && xsk_get_pool_from_qid(dev, x->nic_queue) == x->pool &&
+	       time_before(jiffies, until))
 		usleep_range(1000, 1500);
-	}
 }
 
 static void release(struct vxdp_xsk *x)
@@ -310,6 +306,7 @@ static struct net_device *hold_uplink(const struct vxdp_port *port)
 void vxdp_xsk_release(struct vxdp_port *port)
 {
 	struct net_device *dev;
+	unsigned long until;
 	u32 i;
 
 	if (!port->xsk)
@@ -322,8 +319,9 @@ void vxdp_xsk_release(struct vxdp_port *port)
 		release(port->xsk->xsk[i]);
 	if (!dev)
 		return;
+	until = jiffies + msecs_to_jiffies(QUEUE_FREE_MS);
 	for (i = 0; i < port->xsk->nr && port->xsk->xsk[i]; i++)
-		await_queue(dev, port->xsk->xsk[i]);
+		await_queue(dev, port->xsk->xsk[i], until);
 	dev_put(dev);
 }
 
