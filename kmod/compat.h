@@ -13,6 +13,7 @@
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/version.h>
+#include <net/sock.h>
 #include <net/xdp.h>
 
 /* 6.12 answered NULL before a stable update made it an error pointer. */
@@ -39,6 +40,17 @@ static inline void vxdp_init_frags(struct skb_shared_info *sinfo)
 	sinfo->xdp_frags_size = 0;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
 	sinfo->xdp_frags_truesize = 0;
+#endif
+}
+
+/* A kernel's socket holds its namespace from now on; see kmod/Makefile. */
+static inline void vxdp_sk_hold_net(struct sock *sk)
+{
+#ifdef VXDP_SK_NET_REFCNT_UPGRADE
+	sk_net_refcnt_upgrade(sk);
+#else
+	/* It came by a stable update of 6.12. Without it, for good. */
+	get_net(sock_net(sk));
 #endif
 }
 

@@ -32,6 +32,7 @@
 #include <net/sock.h>
 #include <net/xdp_sock.h>
 #include <net/xdp_sock_drv.h>
+#include "compat.h"
 #include "queue.h"
 #include "xsk.h"
 
@@ -108,15 +109,15 @@ static int bind_socket(struct vxdp_xsk *x, struct socket *sock, u32 ifindex, con
 
 /*
  * Was the file seen by us alone? A thread of the caller could have kept a mapping
- * of it, with which it could call upon the socket later on. Such a socket is left to
- * the mapping, and the namespace that it needs is left to it for good: whoever does
- * that may delete namespaces, too.
+ * of it, with which it could call upon the socket later on, or have forked while
+ * there was one. Such a socket is left to the mapping, and holds its namespace for
+ * as long, as one of the caller's own does.
  */
-static bool is_ours(struct vxdp_xsk *x, struct file *file)
+static bool is_ours(struct vxdp_xsk *x, struct socket *sock, struct file *file)
 {
 	if (file_count(file) == 1)
 		return true;
-	get_net(x->port->net);
+	vxdp_sk_hold_net(sock->sk);
 	pr_warn("port %s: a thread of the loader's holds its AF_XDP socket\n", x->port->name);
 	return false;
 }
@@ -137,8 +138,9 @@ static int open_socket(struct vxdp_xsk *x, u32 ifindex, const char **why)
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	ret = vxdp_xsk_map(x, sock, file);
-	if (!is_ours(x, file)) {
+	if (!is_ours(x, sock, file)) {
 		fput(file);
+		*why = "another thread or a child got hold of the AF_XDP socket";
 		return -EBUSY;
 	}
 	if (ret == -ENOBUFS)

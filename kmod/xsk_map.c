@@ -78,6 +78,14 @@ static int take_pages(struct vxdp_xsk_map *map, unsigned long uaddr, unsigned lo
 	return -ENOMEM;
 }
 
+/* It fails where the caller is being killed, for one. Return: the first error. */
+static int unmap_user(unsigned long uaddr, unsigned long len, int ret)
+{
+	int err = vm_munmap(uaddr, len);
+
+	return ret ? ret : err;
+}
+
 static int set_option(struct socket *sock, int option, void *val, unsigned int len)
 {
 	return sock->ops->setsockopt(sock, SOL_XDP, option, KERNEL_SOCKPTR(val), len);
@@ -117,8 +125,7 @@ static int map_umem(struct vxdp_xsk *x, struct socket *sock, struct xdp_mmap_off
 		ret = set_option(sock, XDP_UMEM_REG, &reg, sizeof(reg));
 	if (!ret)
 		ret = take_pages(&x->map[VXDP_XSK_UMEM], uaddr, UMEM_SIZE, FOLL_LONGTERM);
-	vm_munmap(uaddr, UMEM_SIZE);
-	return ret;
+	return unmap_user(uaddr, UMEM_SIZE, ret);
 }
 
 static bool fits(u64 off, u64 size, u64 len)
@@ -144,7 +151,7 @@ static int map_ring(struct vxdp_xsk *x, enum vxdp_xsk_map_index i, struct file *
 	if (IS_ERR_VALUE(uaddr))
 		return uaddr;
 	ret = take_pages(map, uaddr, len, 0);
-	vm_munmap(uaddr, len);
+	ret = unmap_user(uaddr, len, ret);
 	if (ret)
 		return ret;
 	*ring = (struct vxdp_xring){
