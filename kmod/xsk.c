@@ -457,6 +457,9 @@ static struct sock *socket_for(const struct vxdp_port *port, const struct xdp_bu
  *
  * Does what bpf_redirect_map() does with an XSKMAP.
  *
+ * A program in a cpumap or devmap has no queue to speak of: it is told 0, and runs
+ * on another CPU than who fills the ring of queue 0.
+ *
  * Context: an XDP program on received frames; RCU, softirqs off.
  * Return: true where the program now has to return XDP_REDIRECT.
  */
@@ -465,7 +468,8 @@ bool vxdp_xsk_redirect(const struct vxdp_port *port, struct xdp_buff *xdp, bool 
 	struct bpf_redirect_info *ri;
 	struct sock *sk;
 
-	if (!port->xsk || xdp_get_buff_len(xdp) > VHOST_XDP_FRAME_MAX ||
+	if (!port->xsk || !xdp_rxq_info_is_reg(xdp->rxq) ||
+	    xdp_get_buff_len(xdp) > VHOST_XDP_FRAME_MAX ||
 	    (strip && xdp->data_end - xdp->data < VLAN_ETH_HLEN))
 		return false;
 	sk = socket_for(port, xdp);
