@@ -89,22 +89,25 @@ static bool is_bound(struct vxdp_xsk *x)
 static bool push(struct vxdp_xsk *x)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
-	u32 left = vxdp_xsk_tx_waiting(&x->tx), turns = DIV_ROUND_UP(left, SEND_MAX), frames = left;
+	u32 left = vxdp_xsk_tx_waiting(&x->tx), turns = DIV_ROUND_UP(left, SEND_MAX);
+	u32 most = left, lost = 0;
 	int ret = 0;
 
 	if (!left)
 		return false;
 	mutex_lock(&x->lock);
 	WRITE_ONCE(x->pushing, true);
-	while (x->sock && turns && frames) {
+	while (x->sock && turns && lost <= most) {
 		ret = x->sock->ops->sendmsg(x->sock, &msg, 0);
 		if (ret == -EAGAIN)
 			turns--;	/* it has had its share, or the queue is full */
 		else if (ret == -EBUSY)
-			frames--;	/* the driver has dropped one */
+			lost++;		/* the driver has dropped one */
 		else
 			break;
 	}
+	if (unlikely(lost))
+		count(x, VHOST_XDP_STAT_TX_DROP_UPLINK, lost);
 	WRITE_ONCE(x->pushing, false);
 	left = vxdp_xsk_tx_waiting(&x->tx);
 	/* What the uplink takes along as it goes. */
