@@ -90,7 +90,8 @@ struct vxdp_port_conf {
  * @stats: no lock
  *
  * Locks nest: ports_lock (port.c), misc_mtx of the misc core, queue->lock, RTNL,
- * ring->lock, port->lock. The last is a leaf.
+ * ring->lock, port->lock. The last is a leaf. A socket's lock (xsk.h) is below
+ * ring->lock, and AF_XDP's own inside.
  */
 struct vxdp_port {
 	struct kref ref;

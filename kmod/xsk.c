@@ -130,8 +130,10 @@ static int open_socket(struct vxdp_xsk *x, u32 ifindex, const char **why)
 
 	ret = sock_create_kern(x->port->net, PF_XDP, SOCK_RAW, 0, &sock);
 	if (ret) {
-		*why = ret == -EPERM ? "an AF_XDP socket wants CAP_NET_RAW" :
-				       "no AF_XDP socket: CONFIG_XDP_SOCKETS?";
+		if (ret == -EPERM)
+			*why = "an AF_XDP socket wants CAP_NET_RAW";
+		else if (ret == -EAFNOSUPPORT)
+			*why = "no AF_XDP sockets: CONFIG_XDP_SOCKETS?";
 		return ret;
 	}
 	file = sock_alloc_file(sock, O_RDWR | O_CLOEXEC, NULL);
