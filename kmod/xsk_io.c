@@ -75,10 +75,29 @@ static void reap(struct vxdp_xsk *x)
 		count(x, VHOST_XDP_STAT_XSK_REFUSED, refused);
 }
 
+static struct xdp_sock *to_xdp(const struct vxdp_xsk *x)
+{
+	/* Its first member, see <net/xdp_sock.h>. */
+	return (struct xdp_sock *)x->sock->sk;
+}
+
 static bool is_bound(struct vxdp_xsk *x)
 {
 	lockdep_assert_held(&x->lock);
-	return x->sock && READ_ONCE(((struct xdp_sock *)x->sock->sk)->state) == XSK_BOUND;
+	return x->sock && READ_ONCE(to_xdp(x)->state) == XSK_BOUND;
+}
+
+/* What the driver has refused it would refuse again. */
+static bool is_stopped(struct vxdp_xsk *x)
+{
+	bool stopped;
+
+	/* The device stays as long as a socket that is bound, and a grace period. */
+	rcu_read_lock();
+	stopped = is_bound(x) &&
+		  netif_tx_queue_stopped(netdev_get_tx_queue(to_xdp(x)->dev, x->nic_queue));
+	rcu_read_unlock();
+	return stopped;
 }
 
 /*
@@ -99,8 +118,8 @@ static bool push(struct vxdp_xsk *x)
 	WRITE_ONCE(x->pushing, true);
 	while (x->sock && turns && lost <= most) {
 		ret = x->sock->ops->sendmsg(x->sock, &msg, 0);
-		if (ret == -EAGAIN)
-			turns--;	/* it has had its share, or the queue is full */
+		if (ret == -EAGAIN)	/* it has had its share, or the queue is full */
+			turns = is_stopped(x) ? 0 : turns - 1;
 		else if (ret == -EBUSY)
 			lost++;		/* the driver has dropped one */
 		else
