@@ -140,9 +140,10 @@ static void add_gso_cases(struct list *l, unsigned int path)
 	c.gso = true;
 	c.load.size = 65214;
 	c.load.batch = 8;
-	c.load.frames = 16;
+	c.load.frames = 64;
 	add(l, c);
 	c.load.dir = LOAD_LOCAL;
+	c.load.frames = 16;	/* what the other's buffers take */
 	add(l, c);
 }
 
