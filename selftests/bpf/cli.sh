@@ -78,6 +78,12 @@ json() {
 	jq -e "$filter" <<< "$answer" > /dev/null || echo "$*: not $filter: $answer"
 }
 
+# says PATTERN COMMAND...: the answer has it. Not by a pipe to grep -q: that goes at
+# the first match, and what still writes ends by SIGPIPE, which pipefail calls failed.
+says() {
+	grep -q -- "$1" <<< "$("${@:2}")"
+}
+
 # Nothing of ours is left at an uplink, in the kernel, in the pins.
 nothing_at() { # uplink
 	[ ! -d "/sys/class/net/$1" ] || {
@@ -157,18 +163,18 @@ attach_shows() {
 		.xdp_shared and .spoof_check and (.features | index(\"MRG_RXBUF\"))" \
 		vhost-xdp attach $UP --port p --mac $MAC --vlan 7 --queues 2 --owner nobody
 	[ "$(stat -c %U:%a /dev/vhost-xdp/p)" = nobody:600 ] || stat /dev/vhost-xdp/p
-	bridge fdb show dev $UP | grep -q $MAC || echo "$UP does not hear $MAC"
-	ip link show $UP | grep -q ALLMULTI || echo "$UP does not hear multicast"
+	says $MAC bridge fdb show dev $UP || echo "$UP does not hear $MAC"
+	says ALLMULTI ip link show $UP || echo "$UP does not hear multicast"
 	json '.[0].name == "p" and length == 1' vhost-xdp list
 	json '.name == "p" and .queue_pairs == []' vhost-xdp show p
 	json '.[0].name == "p" and (.[0].port | length > 40) and (.[0].programs | length == 9)' vhost-xdp stats
 	json '.fit' vhost-xdp doctor $UP
 	json '.netdev | contains("queues=2") and contains("vhostfds=3:4")' vhost-xdp qemu-args p
 	json '.[0].formatted.value.name == "p" and .[0].formatted.value.flags == 3' bpftool map dump pinned $PINS/vxdp_ports
-	vhost-xdp stats p | grep -q rx_xdp || echo "stats: no lanes"
-	vhost-xdp stats p --all | grep -q tx_drop_gso || echo "stats --all: no drops"
+	says rx_xdp vhost-xdp stats p || echo "stats: no lanes"
+	says tx_drop_gso vhost-xdp stats p --all || echo "stats --all: no drops"
 	vhost-xdp stats p | grep tx_drop_gso || true
-	vhost-xdp show p | grep -q "mac .*$MAC" || echo "show: no address"
+	says "mac .*$MAC" vhost-xdp show p || echo "show: no address"
 	json '.[0].state == "ok" and .[0].maps_hidden' setpriv --reuid nobody --clear-groups vhost-xdp list
 	fails 5 'already' vhost-xdp attach $UP --port p
 	fails 5 "port p's already" vhost-xdp attach $UP --port q --mac $MAC --vlan 7
@@ -196,8 +202,8 @@ xsk_lane() {
 		vhost-xdp attach $UP --port p --mac $MAC --lane xsk --queue 0
 	json '.lane == "xdp" and (has("nic_queue") | not)' vhost-xdp attach $UP --port q --mac $MAC2
 	json 'map(.lane) == ["xsk", "xdp"]' vhost-xdp list
-	vhost-xdp list | grep -q "^p .* xsk " || vhost-xdp list
-	vhost-xdp show p | grep -q "lane .*xsk, queue 0" || vhost-xdp show p
+	says "^p .* xsk " vhost-xdp list || vhost-xdp list
+	says "lane .*xsk, queue 0" vhost-xdp show p || vhost-xdp show p
 	json '.findings | any(.check == "xsk" and .verdict == "ok" and (.text | startswith("1 queue")))' vhost-xdp doctor $UP
 	fails 5 'AF_XDP socket already' vhost-xdp attach $UP --port r --lane xsk
 	fails 5 'AF_XDP socket already' vhost-xdp attach $UP --port r --lane xsk --queues 2
@@ -240,8 +246,8 @@ several() {
 	json 'map(.name) == ["a", "b", "c"]' vhost-xdp list
 	json '.[0].formatted.value.count == 1' bpftool map dump pinned $PINS/vxdp_flood
 	works vhost-xdp detach a
-	bridge fdb show dev $UP | grep -q $MAC || echo "b's address went with a"
-	ip link show $UP | grep -q ALLMULTI || echo "all-multicast went with a"
+	says $MAC bridge fdb show dev $UP || echo "b's address went with a"
+	says ALLMULTI ip link show $UP || echo "all-multicast went with a"
 	json '.xdp_mode == "native"' vhost-xdp show b
 	json '.xdp_mode == "skb"' vhost-xdp show c
 	works vhost-xdp detach b
@@ -256,7 +262,7 @@ allmulti_kept() {
 	ip link set $UP allmulticast on
 	works vhost-xdp attach $UP --port p
 	works vhost-xdp detach p
-	ip link show $UP | grep -q ALLMULTI || echo "the administrator's flag is gone"
+	says ALLMULTI ip link show $UP || echo "the administrator's flag is gone"
 	ip link set $UP allmulticast off
 	nothing_left
 }
@@ -265,7 +271,7 @@ taken_address() {
 	ip link add link $UP name climv type macvlan mode bridge
 	ip link set climv address $MAC up
 	fails 5 'in use there already' vhost-xdp attach $UP --port p --mac $MAC
-	bridge fdb show dev $UP | grep -q $MAC || echo "the macvlan lost its address"
+	says $MAC bridge fdb show dev $UP || echo "the macvlan lost its address"
 	ip link del climv
 	nothing_left
 }
