@@ -76,8 +76,7 @@ enum path_kind {
 	PATH_DROP,		/* the uplink drops: what the source costs */
 	PATH_FLOOR,		/* XDP_REDIRECT to another veth, dropped there */
 	PATH_OURS,		/* as the module is by default */
-	PATH_OURS_FAST,		/* fast_rx=Y; left out where that is the default */
-	PATH_OURS_WORKER,	/* fast_rx=N; likewise */
+	PATH_OURS_WORKER,	/* fast_rx=N */
 	PATH_OURS_XSK,		/* attach --lane xsk; where there is one */
 	PATH_TAP_XDP,		/* vhost_net, tap, XDP_REDIRECT both ways */
 	PATH_TAP_BRIDGE,	/* vhost_net, tap, bridge with the uplink in it */

@@ -30,8 +30,6 @@ static const struct {
 	{ "redirect", PATH_FLOOR, BIT(LOAD_RX) | BIT(LOAD_IDLE) },
 	{ "ours", PATH_OURS, GUEST_LOADS | BIT(LOAD_PORTS) | FAIR |
 	  PROGS },
-	{ "ours-fast", PATH_OURS_FAST,
-	  (GUEST_LOADS | FAIR) & ~PAIRS },
 	{ "ours-worker", PATH_OURS_WORKER,
 	  (GUEST_LOADS | FAIR) & ~PAIRS },
 	/* Its queue is the port's own: there is no neighbour. */

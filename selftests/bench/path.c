@@ -45,38 +45,16 @@ static void peer(struct path *p, const char *in, const char *out)
 				   &value, sizeof(value), BPF_ANY));
 }
 
-/* The module's default, '?' where it has no such lane; asked for once, early. */
-static char fast_default(void)
+static void set_fast(bool on)
 {
-	static char was;
-	FILE *f;
+	FILE *f = fopen(FAST_RX, "we");
 
-	if (was)
-		return was;
-	f = fopen(FAST_RX, "re");
-	was = f ? fgetc(f) : '?';
-	if (f)
-		fclose(f);
-	return was;
-}
-
-static void set_fast(char to)
-{
-	FILE *f;
-
-	if (to == '?')
-		return;
-	f = fopen(FAST_RX, "we");
-	NEED(f && fputc(to, f) == to && !fclose(f));
+	NEED(f && fputs(on ? "Y" : "N", f) > 0 && !fclose(f));
 }
 
 bool path_available(enum path_kind kind)
 {
 	switch (kind) {
-	case PATH_OURS_FAST:
-		return fast_default() == 'N';
-	case PATH_OURS_WORKER:
-		return fast_default() == 'Y';
 	case PATH_OURS_XSK:
 		return !net_run("vhost-xdp attach --help | grep -q -e --lane");
 	case PATH_DPDK:
@@ -142,12 +120,10 @@ static void setup_floor(struct path *p)
 
 static void attach_ours(struct path *p, unsigned int from, unsigned int to)
 {
-	char lane = p->kind == PATH_OURS_FAST ? 'Y' :
-		    p->kind == PATH_OURS_WORKER ? 'N' : fast_default();
 	const char *xsk = p->kind == PATH_OURS_XSK ? "--lane xsk --queue 0" : "";
 	unsigned int i;
 
-	set_fast(lane);
+	set_fast(p->kind != PATH_OURS_WORKER);
 	for (i = from * p->pairs; i < to * p->pairs; i++) {
 		struct guest *g = &p->guest[i];
 
@@ -316,7 +292,7 @@ void path_close(struct path *p)
 				      p->guest[i].port));
 	}
 	if (path_is_ours(p->kind))
-		set_fast(fast_default());
+		set_fast(true);
 	bench_bpf__destroy(p->bpf);
 }
 

@@ -53,10 +53,12 @@ static void prepare(const uint8_t *frame, unsigned int len)
 	frame_len = len;
 }
 
-static void copy_to(const struct iovec *v, unsigned int nr, unsigned int off,
-		    const void *from, unsigned int len)
+static inline __attribute__((always_inline)) void
+copy(const struct iovec *v, unsigned int nr, unsigned int off, uint8_t *at,
+     unsigned int len, bool to_guest)
 {
 	unsigned int part;
+	uintptr_t user;
 
 	for (; nr && len; v++, nr--) {
 		if (off >= v->iov_len) {
@@ -64,29 +66,27 @@ static void copy_to(const struct iovec *v, unsigned int nr, unsigned int off,
 			continue;
 		}
 		part = min_t(unsigned int, len, v->iov_len - off);
-		vxdp_copy_to_user((uintptr_t)v->iov_base + off, from, part);
-		from = (const uint8_t *)from + part;
+		user = (uintptr_t)v->iov_base + off;
+		if (to_guest)
+			vxdp_copy_to_user(user, at, part);
+		else
+			vxdp_copy_from_user(at, user, part);
+		at += part;
 		len -= part;
 		off = 0;
 	}
 }
 
-static void copy_from(const struct iovec *v, unsigned int nr, unsigned int off,
-		      uint8_t *to, unsigned int len)
+static void copy_to(const struct vxdp_chain *c, unsigned int off, const void *from,
+		    unsigned int len)
 {
-	unsigned int part;
+	copy(iov + c->out_num, c->in_num, off, (uint8_t *)from, len, true);
+}
 
-	for (; nr && len; v++, nr--) {
-		if (off >= v->iov_len) {
-			off -= v->iov_len;
-			continue;
-		}
-		part = min_t(unsigned int, len, v->iov_len - off);
-		vxdp_copy_from_user(to, (uintptr_t)v->iov_base + off, part);
-		to += part;
-		len -= part;
-		off = 0;
-	}
+static void copy_from(const struct vxdp_chain *c, unsigned int off, void *to,
+		      unsigned int len)
+{
+	copy(iov, c->out_num, off, to, len, false);
 }
 
 static void finish(struct vxdp_vring *vr, unsigned int n)
@@ -108,9 +108,8 @@ static unsigned int rx(void)
 		if (vxdp_vring_next(&ring[NIC_RX], &c) <= 0 ||
 		    c.in_len < sizeof(hdr) + frame_len)
 			break;
-		copy_to(iov + c.out_num, c.in_num, 0, &hdr, sizeof(hdr));
-		copy_to(iov + c.out_num, c.in_num, sizeof(hdr), frame_to_send,
-			frame_len);
+		copy_to(&c, 0, &hdr, sizeof(hdr));
+		copy_to(&c, sizeof(hdr), frame_to_send, frame_len);
 		used[i] = (struct vxdp_used){ c.head, sizeof(hdr) + frame_len };
 	}
 	finish(&ring[NIC_RX], i);
@@ -130,8 +129,8 @@ static unsigned int tx(void)
 		len = c.out_len - sizeof(hdr);
 		if (len > FRAME_ROOM - HEADROOM)
 			break;
-		copy_from(iov, c.out_num, 0, (uint8_t *)&hdr, sizeof(hdr));
-		copy_from(iov, c.out_num, sizeof(hdr), got[i] + HEADROOM, len);
+		copy_from(&c, 0, &hdr, sizeof(hdr));
+		copy_from(&c, sizeof(hdr), got[i] + HEADROOM, len);
 		if (vxdp_net_hdr_check(&hdr.hdr, len, len))
 			break;
 		got_len[i] = len;
