@@ -96,13 +96,19 @@ static int64_t meminfo(const char *what)
 	return field("/proc/meminfo", what, true) * 1024;
 }
 
+/* MemFree is without the free pages that CPUs keep for themselves: megabytes. */
+static int64_t cpus_free_pages(void)
+{
+	return field("/proc/zoneinfo", "count", true) * sysconf(_SC_PAGESIZE);
+}
+
 static int64_t kernel_memory(void)
 {
-	/* Caches go, and so do the pages that CPUs keep for themselves. */
 	write_file("/proc/sys/vm/drop_caches", "3");
 	write_file("/proc/sys/vm/compact_memory", "1");
-	return meminfo("MemTotal") - meminfo("MemFree") - meminfo("Buffers") -
-	       meminfo("Cached") - meminfo("AnonPages") - meminfo("PageTables");
+	return meminfo("MemTotal") - meminfo("MemFree") - cpus_free_pages() -
+	       meminfo("Buffers") - meminfo("Cached") - meminfo("AnonPages") -
+	       meminfo("PageTables");
 }
 
 /* Much is freed after a grace period, of which nobody tells: until no more is. */
