@@ -11,6 +11,7 @@
 #   QUICK=1                   `bench` runs the loads that matter most, in a few minutes
 #   PROFILE=1                 `bench` shows instead where our instructions go, by function
 #   COUNT=1                   `bench` counts first what instructions hide: atomics, allocations, copies
+#   TIME=600                  `fuzz` gives each fuzzer so many seconds (60)
 #   V=1                       show the commands
 
 PREFIX	?= /usr/local
@@ -25,7 +26,7 @@ COMPDIR	 = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 export V
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help deps kmod bpf user tests man check check-host check-vm demo bench bench-native bench-reference install uninstall clean
+.PHONY: all help deps kmod bpf user tests man check check-host check-vm fuzz demo bench bench-native bench-reference install uninstall clean
 .DEFAULT_GOAL := all
 
 all: kmod bpf user			## the module, the XDP programs and the tool (the default)
@@ -64,6 +65,10 @@ check-host: all tests			## only the tests that need no VM
 
 check-vm: all tests			## only the tests that run in the VM
 	@selftests/run --vm-only $(T)
+
+fuzz: deps				## fuzzers of the datapath core, TIME seconds each (KTAP)
+	@$(MAKE) -s -C selftests/fuzz fuzzers
+	@selftests/fuzz/run $(if $(TIME),--seconds $(TIME)) $(T)
 
 demo: deps				## the main job, end to end, in a VM: a guest on the wire
 	@$(MAKE) all
