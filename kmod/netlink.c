@@ -327,23 +327,12 @@ static struct vxdp_port *find(struct genl_info *info)
 	return ERR_PTR(-ENODEV);
 }
 
-static int port_new(struct sk_buff *skb, struct genl_info *info)
+/* What only a new port is told; all else is as for PORT_SET. */
+static int parse_new(struct sk_buff *skb, struct genl_info *info,
+		     struct vxdp_port_conf *conf)
 {
-	struct vxdp_port_conf conf = {
-		.queues = VHOST_XDP_QUEUES_DEFAULT,
-		.backlog = VHOST_XDP_BACKLOG_DEFAULT,
-		.features = VXDP_FEATURES,
-		.uid = GLOBAL_ROOT_UID,
-		.gid = GLOBAL_ROOT_GID,
-		.mode = 0600,
-	};
-	struct nlattr *name = info->attrs[VHOST_XDP_A_NAME];
 	struct nlattr *uplink = info->attrs[VHOST_XDP_A_IFINDEX];
 	struct nlattr *xsk = info->attrs[VHOST_XDP_A_XSK_QUEUE];
-	struct vxdp_port *port;
-	const char *why = NULL;
-	struct sk_buff *msg;
-	int ret;
 
 	if (GENL_REQ_ATTR_CHECK(info, VHOST_XDP_A_NAME)) {
 		NL_SET_ERR_MSG(info->extack, "NAME is needed");
@@ -354,17 +343,39 @@ static int port_new(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "a node in /dev wants CAP_NET_ADMIN of the host");
 		return -EPERM;
 	}
-	nla_strscpy(conf.name, name, sizeof(conf.name));
-	if (uplink)
-		conf.ifindex = nla_get_u32(uplink);
 	if (xsk && !uplink) {
 		NL_SET_ERR_MSG_ATTR(info->extack, xsk, "XSK_QUEUE wants IFINDEX");
 		return -EINVAL;
 	}
+	nla_strscpy(conf->name, info->attrs[VHOST_XDP_A_NAME], sizeof(conf->name));
+	if (uplink)
+		conf->ifindex = nla_get_u32(uplink);
 	if (xsk) {
-		conf.xsk = true;
-		conf.nic_queue = nla_get_u32(xsk);
+		conf->xsk = true;
+		conf->nic_queue = nla_get_u32(xsk);
 	}
+	return 0;
+}
+
+static int port_new(struct sk_buff *skb, struct genl_info *info)
+{
+	struct vxdp_port_conf conf = {
+		.queues = VHOST_XDP_QUEUES_DEFAULT,
+		.backlog = VHOST_XDP_BACKLOG_DEFAULT,
+		.features = VXDP_FEATURES,
+		.uid = GLOBAL_ROOT_UID,
+		.gid = GLOBAL_ROOT_GID,
+		.mode = 0600,
+	};
+	struct nlattr *uplink = info->attrs[VHOST_XDP_A_IFINDEX];
+	struct vxdp_port *port;
+	const char *why = NULL;
+	struct sk_buff *msg;
+	int ret;
+
+	ret = parse_new(skb, info, &conf);
+	if (ret)
+		return ret;
 	msg = new_reply();
 	if (!msg)
 		return -ENOMEM;
@@ -382,7 +393,8 @@ static int port_new(struct sk_buff *skb, struct genl_info *info)
 		reply(info, msg, port);
 	vxdp_ports_unlock();
 	if (why) {
-		NL_SET_BAD_ATTR(info->extack, ret == -ENODEV && uplink ? uplink : name);
+		NL_SET_BAD_ATTR(info->extack, ret == -ENODEV && uplink ? uplink :
+				info->attrs[VHOST_XDP_A_NAME]);
 		info->extack->_msg = why;
 	}
 	put_conf(&conf);

@@ -195,6 +195,26 @@ static int check_conf(const struct vxdp_port_conf *conf, const char **why)
 	return 0;
 }
 
+static int take_uplink(struct vxdp_port *port, const struct vxdp_port_conf *conf,
+		       const char **why)
+{
+	int ret = 0;
+
+	if (conf->ifindex)
+		ret = vxdp_uplink_attach(port, conf->ifindex);
+	if (ret)
+		*why = ret == -ENODEV ? "no such uplink" : "uplink is not an Ethernet device";
+	else if (conf->xsk)
+		ret = vxdp_xsk_create(port, conf->ifindex, conf->nic_queue, conf->queues, why);
+	return ret;
+}
+
+static void leave_uplink(struct vxdp_port *port)
+{
+	vxdp_xsk_release(port);
+	vxdp_uplink_detach(port);
+}
+
 /**
  * vxdp_port_create() - PORT_NEW
  * @net: its namespace
@@ -224,26 +244,16 @@ int vxdp_port_create(struct net *net, struct vxdp_port_conf *conf,
 	port = alloc_port(net, conf);
 	if (!port)
 		goto put_module;
-	if (conf->ifindex) {
-		ret = vxdp_uplink_attach(port, conf->ifindex);
-		if (ret) {
-			*why = ret == -ENODEV ? "no such uplink" : "uplink is not an Ethernet device";
-			goto put_port;
-		}
-	}
-
-	if (conf->xsk) {
-		ret = vxdp_xsk_create(port, conf->ifindex, conf->nic_queue, conf->queues, why);
-		if (ret)
-			goto release_xsk;
-	}
+	ret = take_uplink(port, conf, why);
+	if (ret)
+		goto leave;
 
 	/* Found by number only when it is whole: reserve, publish, fill. */
 	ret = xa_alloc_cyclic(&vxdp_ports, &port->id, NULL, xa_limit_32b, &next_id,
 			      GFP_KERNEL);
 	if (ret < 0) {
 		ret = ret == -EBUSY ? -ENOSPC : ret;
-		goto release_xsk;
+		goto leave;
 	}
 	/* Before anybody can open it, or frames would go out unseen. */
 	rcu_assign_pointer(port->egress, conf->egress);
@@ -262,10 +272,8 @@ int vxdp_port_create(struct net *net, struct vxdp_port_conf *conf,
 erase:
 	RCU_INIT_POINTER(port->egress, NULL);
 	xa_erase(&vxdp_ports, port->id);
-release_xsk:
-	vxdp_xsk_release(port);
-	vxdp_uplink_detach(port);
-put_port:
+leave:
+	leave_uplink(port);
 	vxdp_port_put(port);
 put_module:
 	module_put(THIS_MODULE);
@@ -361,8 +369,7 @@ void vxdp_port_delete(struct vxdp_port *port)
 	vxdp_netlink_notify(port, VHOST_XDP_CMD_PORT_DEL);
 	xa_erase(&vxdp_ports, port->id);
 	del_node(port);
-	vxdp_xsk_release(port);
-	vxdp_uplink_detach(port);
+	leave_uplink(port);
 
 	mutex_lock(&port->lock);
 	WRITE_ONCE(port->dead, true);

@@ -61,28 +61,32 @@ static int take_mac(struct attach_options *o, const char *arg)
 	return EXIT_OK;
 }
 
+static int take_number(const char *arg, const char *what, unsigned long min,
+		       unsigned long max, unsigned long *value)
+{
+	if (!number_parse(arg, min, max, value))
+		return usage("attach", "attach: '%s' is no %s: %lu to %lu", arg,
+			     what, min, max);
+	return EXIT_OK;
+}
+
 static int take_vlan(struct attach_options *o, const char *arg)
 {
-	unsigned long value;
+	unsigned long value = 0;
+	int ret = take_number(arg, "VLAN", 1, 4094, &value);
 
-	if (!number_parse(arg, 1, 4094, &value))
-		return usage("attach",
-			     "attach: '%s' is no VLAN: a number from 1 to 4094",
-			     arg);
 	o->vlan = value;
-	return EXIT_OK;
+	return ret;
 }
 
 static int take_queues(struct attach_options *o, const char *arg)
 {
-	unsigned long value;
+	unsigned long value = 0;
+	int ret = take_number(arg, "number of queue pairs", 1,
+			      VHOST_XDP_QUEUES_MAX, &value);
 
-	if (!number_parse(arg, 1, VHOST_XDP_QUEUES_MAX, &value))
-		return usage("attach",
-			     "attach: '%s' is no number of queue pairs: 1 to %d",
-			     arg, VHOST_XDP_QUEUES_MAX);
 	o->queues = value;
-	return EXIT_OK;
+	return ret;
 }
 
 static int take_lane(struct attach_options *o, const char *arg)
@@ -96,15 +100,12 @@ static int take_lane(struct attach_options *o, const char *arg)
 
 static int take_nic_queue(struct attach_options *o, const char *arg)
 {
-	unsigned long value;
+	unsigned long value = 0;
+	int ret = take_number(arg, "queue of an uplink", 0, UINT16_MAX, &value);
 
-	if (!number_parse(arg, 0, UINT16_MAX, &value))
-		return usage("attach",
-			     "attach: '%s' is no queue of an uplink: 0 to %d",
-			     arg, UINT16_MAX);
 	o->nic_queue = value;
 	o->nic_queue_said = true;
-	return EXIT_OK;
+	return ret;
 }
 
 static int take_mode(struct attach_options *o, const char *arg)

@@ -108,11 +108,12 @@ debian_uri() {
 			($3 == rel || $3 == "stable" || $3 == "oldstable") { print $2; exit }'
 }
 
-# Is a suite configured by somebody else already?
+# Is a suite configured by somebody else already? (grep -q would go at the first
+# match, and pipefail take the SIGPIPE of what is before it for a no.)
 has_suite() { # suite
 	# shellcheck disable=SC2016
 	apt-get indextargets --format '$(CREATED_BY)|$(RELEASE)|$(COMPONENT)|$(SOURCESENTRY)' |
-		grep -v "|$SOURCES:" | grep -q "^Packages|$1|main|"
+		grep -v "|$SOURCES:" | grep -c "^Packages|$1|main|" > /dev/null
 }
 
 write_if_new() { # file; content on stdin; true where it changed
