@@ -9,7 +9,7 @@
 #include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/poll.h>
-#include <linux/vhost.h>
+#include <vhost_later.h>
 #include "node.h"
 #include "queue.h"
 
@@ -46,6 +46,61 @@ static long set_features(struct vxdp_queue *q, void __user *argp)
 	if (features & ~q->offered)
 		return -EOPNOTSUPP;
 	return vxdp_queue_set_features(q, features);
+}
+
+/* Words of features that are read behind the count: what more is for is not known. */
+#define FEATURE_WORDS_MAX	64
+
+/* What there is room for; zeroes behind the one word that there is. */
+static long get_features_array(struct vxdp_queue *q, u64 __user *argp)
+{
+	u64 count;
+
+	if (copy_from_user(&count, argp, sizeof(count)))
+		return -EFAULT;
+	if (count > FEATURE_WORDS_MAX)
+		return -E2BIG;
+	argp++;
+	if (count && put_u64(argp, q->offered))
+		return -EFAULT;
+	return count > 1 && clear_user(argp + 1, (count - 1) * sizeof(*argp)) ? -EFAULT : 0;
+}
+
+static long set_features_array(struct vxdp_queue *q, u64 __user *argp)
+{
+	u64 count, word[FEATURE_WORDS_MAX] = { 0 };
+
+	if (copy_from_user(&count, argp, sizeof(count)))
+		return -EFAULT;
+	if (count > FEATURE_WORDS_MAX)
+		return -E2BIG;
+	if (copy_from_user(word, argp + 1, count * sizeof(*word)))
+		return -EFAULT;
+	if (word[0] & ~q->offered || memchr_inv(word + 1, 0, sizeof(word) - sizeof(*word)))
+		return -EOPNOTSUPP;
+	return vxdp_queue_set_features(q, word[0]);
+}
+
+static long set_fork(struct vxdp_queue *q, u8 __user *argp)
+{
+	u8 kind;
+
+	/* The worker is there already. */
+	if (q->mm)
+		return -EBUSY;
+	if (get_user(kind, argp))
+		return -EFAULT;
+	if (kind != VHOST_FORK_OWNER_TASK && kind != VHOST_FORK_OWNER_KTHREAD)
+		return -EINVAL;
+	q->vmm_thread = kind == VHOST_FORK_OWNER_TASK;
+	return 0;
+}
+
+static long get_fork(struct vxdp_queue *q, u8 __user *argp)
+{
+	u8 kind = q->vmm_thread ? VHOST_FORK_OWNER_TASK : VHOST_FORK_OWNER_KTHREAD;
+
+	return put_user(kind, argp);
 }
 
 /* None is offered yet: the IOTLB's would come here. */
@@ -157,6 +212,12 @@ static long ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case VHOST_SET_FEATURES:
 		ret = set_features(q, argp);
 		break;
+	case VHOST_GET_FEATURES_ARRAY:
+		ret = get_features_array(q, argp);
+		break;
+	case VHOST_SET_FEATURES_ARRAY:
+		ret = set_features_array(q, argp);
+		break;
 	case VHOST_GET_BACKEND_FEATURES:
 		ret = put_u64(argp, 0);
 		break;
@@ -165,6 +226,12 @@ static long ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		break;
 	case VHOST_SET_OWNER:
 		ret = vxdp_queue_set_owner(q);
+		break;
+	case VHOST_SET_FORK_FROM_OWNER:
+		ret = set_fork(q, argp);
+		break;
+	case VHOST_GET_FORK_FROM_OWNER:
+		ret = get_fork(q, argp);
 		break;
 	case VHOST_RESET_OWNER:
 		ret = vxdp_queue_reset_owner(q);

@@ -2,9 +2,10 @@
 /*
  * queue.c - life of a queue pair: open, owner, start, stop, close.
  *
- * queue->lock is taken by every ioctl and by close. The worker never takes it: it takes one ring's lock at a time, and finds what
- * it needs under it (vr.mem, vr.features, log_fd, header lengths); who changes
- * those holds both. So a VMM may change all while its rings run.
+ * queue->lock is taken by every ioctl and by close. The worker never takes it: it
+ * takes one ring's lock at a time, and finds what it needs under it (vr.mem,
+ * vr.features, log_fd, header lengths); who changes those holds both. So a VMM may
+ * change all while its rings run.
  */
 #include <linux/net.h>
 #include <linux/nospec.h>
@@ -51,6 +52,7 @@ struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port)
 	vxdp_ring_init(&q->ring[VXDP_RING_TX], q, VXDP_WORK_TX);
 	q->hdr_len = sizeof(struct virtio_net_hdr);
 	q->sock_hlen = q->hdr_len;
+	q->vmm_thread = true;
 	q->port = port;
 
 	ret = vxdp_port_add_queue(port, q);
@@ -106,7 +108,7 @@ int vxdp_queue_set_owner(struct vxdp_queue *q)
 		return ret;
 	mmgrab(current->mm);
 	q->mm = current->mm;
-	ret = vxdp_worker_start(&q->worker);
+	ret = vxdp_worker_start(&q->worker, q->vmm_thread);
 	if (ret) {
 		free_scratch(q);
 		mmdrop(q->mm);
@@ -251,6 +253,7 @@ int vxdp_queue_reset_owner(struct vxdp_queue *q)
 		return ret;
 	stop(q);
 	cleanup(q);
+	q->vmm_thread = true;
 	vxdp_queue_set_features(q, 0);
 	vxdp_queue_set_memory(q, mem);
 	return 0;

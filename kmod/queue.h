@@ -105,6 +105,8 @@ struct vxdp_scratch {
  * @vhost_hlen: header bytes that we make because the socket does not
  * @sock_hlen: header bytes that the socket makes and takes
  * @hdr_len: bytes of the header in the guest's buffers
+ * @vmm_thread: the worker is, or will be, a thread of the VMM, not one of the
+ *	kernel; @lock
  * @worker: the thread
  * @scratch: its working room; NULL while there is no owner
  * @rx_live: the guest has posted buffers, frames may be put into @backlog: a guest
@@ -136,6 +138,7 @@ struct vxdp_queue {
 	u8 vhost_hlen;
 	u8 sock_hlen;
 	u8 hdr_len;
+	bool vmm_thread;
 
 	struct vxdp_ring ring[VXDP_RINGS];
 	struct vxdp_worker worker;

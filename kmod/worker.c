@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * worker.c - one vhost_task a queue pair.
+ * worker.c - one thread a queue pair, with the VMM's address space, so that guest
+ * memory is ordinary user memory; see thread.c.
  *
- * A vhost_task is a thread of the VMM: it lives in its cgroup, has its address
- * space, so that guest memory is ordinary user memory, and dies with it.
- *
- * Sleep and wake: vhost_task_fn() sets TASK_INTERRUPTIBLE before it calls run(),
- * which then reads @pending; vxdp_worker_queue() sets a bit of @pending, a full
+ * Sleep and wake: the thread sets TASK_INTERRUPTIBLE before it calls run(), which then reads @pending; vxdp_worker_queue() sets a bit of @pending, a full
  * barrier, before it wakes. So either run() sees the bit or the wake undoes the
  * sleep.
  */
 #include <linux/sched.h>
-#include "compat.h"
 #include "queue.h"
+#include "thread.h"
 
 static bool run(void *data)
 {
@@ -50,25 +47,28 @@ static void killed(void *data)
 	WRITE_ONCE(q->rx_live, false);
 }
 
+static const struct vxdp_thread_ops thread_ops = {
+	.run	= run,
+	.killed	= killed,
+};
+
 /**
- * vxdp_worker_start() - make the thread, in the process of the caller
+ * vxdp_worker_start() - make the thread, with the address space of the caller
  * @w: without a thread
+ * @of_vmm: one of the caller's process; else one of the kernel's
  *
  * Context: process; queue->lock.
  * Return: 0, or -ENOMEM and what else making a thread may answer.
  */
-int vxdp_worker_start(struct vxdp_worker *w)
+int vxdp_worker_start(struct vxdp_worker *w, bool of_vmm)
 {
-	struct vhost_task *task;
-	char name[TASK_COMM_LEN];
+	struct vxdp_thread *thread = vxdp_thread_create(&thread_ops, w, of_vmm);
 
-	snprintf(name, sizeof(name), "vxdp-%d", current->pid);
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
 	w->asleep = true;
-	task = vxdp_vhost_task_create(run, killed, w, name);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	rcu_assign_pointer(w->task, task);
-	vhost_task_start(task);
+	rcu_assign_pointer(w->thread, thread);
+	vxdp_thread_start(thread);
 	return 0;
 }
 
@@ -78,19 +78,19 @@ int vxdp_worker_start(struct vxdp_worker *w)
  *
  * Context: process; queue->lock, no ring's lock: the thread takes those.
  *
- * Who may still run: (1) wakers that read @task before it became NULL: the grace
- * period waits for them; (2) the thread in run(): vhost_task_stop() waits for it;
+ * Who may still run: (1) wakers that read @thread before it became NULL: the grace
+ * period waits for them; (2) the thread in run(): vxdp_thread_stop() waits for it;
  * (3) wakers after that find NULL. Their bits in @pending stay and mean nothing.
  */
 void vxdp_worker_stop(struct vxdp_worker *w)
 {
-	struct vhost_task *task = rcu_dereference_protected(w->task, true);
+	struct vxdp_thread *thread = rcu_dereference_protected(w->thread, true);
 
-	if (!task)
+	if (!thread)
 		return;
-	RCU_INIT_POINTER(w->task, NULL);
+	RCU_INIT_POINTER(w->thread, NULL);
 	synchronize_rcu();
-	vhost_task_stop(task);
+	vxdp_thread_stop(thread);
 	w->pending = 0;
 }
 
@@ -103,13 +103,13 @@ void vxdp_worker_stop(struct vxdp_worker *w)
  */
 void vxdp_worker_queue(struct vxdp_worker *w, enum vxdp_work work)
 {
-	struct vhost_task *task;
+	struct vxdp_thread *thread;
 
 	if (test_and_set_bit(work, &w->pending))
 		return;
 	rcu_read_lock();
-	task = rcu_dereference(w->task);
-	if (task)
-		vhost_task_wake(task);
+	thread = rcu_dereference(w->thread);
+	if (thread)
+		vxdp_thread_wake(thread);
 	rcu_read_unlock();
 }

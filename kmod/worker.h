@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * worker.h - the thread that serves a queue pair, in the VMM's process.
+ * worker.h - the thread that serves a queue pair.
  */
 #ifndef VXDP_WORKER_H
 #define VXDP_WORKER_H
 
 #include <linux/types.h>
 
-struct vhost_task;
+struct vxdp_thread;
 
 enum vxdp_work {
 	VXDP_WORK_RX,
@@ -15,18 +15,18 @@ enum vxdp_work {
 };
 
 /**
- * struct vxdp_worker - a vhost_task and what it is to do
- * @task: NULL where there is none; written under queue->lock, read by RCU
+ * struct vxdp_worker - a thread and what it is to do
+ * @thread: NULL where there is none; written under queue->lock, read by RCU
  * @pending: bits of enum vxdp_work; atomic
  * @asleep: the thread's own: it found nothing to do last time
  */
 struct vxdp_worker {
-	struct vhost_task __rcu *task;
+	struct vxdp_thread __rcu *thread;
 	unsigned long pending;
 	bool asleep;
 };
 
-int vxdp_worker_start(struct vxdp_worker *w);
+int vxdp_worker_start(struct vxdp_worker *w, bool of_vmm);
 void vxdp_worker_stop(struct vxdp_worker *w);
 void vxdp_worker_queue(struct vxdp_worker *w, enum vxdp_work work);
 

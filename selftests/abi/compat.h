@@ -9,18 +9,6 @@
 
 #define STEPS_MAX 256
 
-/* Newer than Debian 12's <linux/vhost.h>. */
-#ifndef VHOST_NEW_WORKER
-#define VHOST_NEW_WORKER _IOR(VHOST_VIRTIO, 0x8, uint32_t)
-#define VHOST_FREE_WORKER _IOW(VHOST_VIRTIO, 0x9, uint32_t)
-#define VHOST_ATTACH_VRING_WORKER _IOW(VHOST_VIRTIO, 0x15, uint64_t)
-#define VHOST_GET_VRING_WORKER _IOWR(VHOST_VIRTIO, 0x16, uint64_t)
-#endif
-#ifndef VHOST_SET_FORK_FROM_OWNER
-#define VHOST_SET_FORK_FROM_OWNER _IOW(VHOST_VIRTIO, 0x83, uint8_t)
-#define VHOST_GET_FORK_FROM_OWNER _IOR(VHOST_VIRTIO, 0x84, uint8_t)
-#endif
-
 struct step {
 	char label[80];
 	long ret;		/* 0 or more, or -errno */

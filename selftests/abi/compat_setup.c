@@ -120,6 +120,43 @@ static void features(struct run *t)
 		  "VHOST_SET_BACKEND_FEATURES(0)");
 }
 
+static void get_fork(struct run *t)
+{
+	uint8_t kind = 0xee;
+	int r = dev_ioctl(t->fd, VHOST_GET_FORK_FROM_OWNER, &kind);
+
+	step_note(t, r, kind, "VHOST_GET_FORK_FROM_OWNER");
+}
+
+static void set_fork(struct run *t, uint8_t kind)
+{
+	step_note(t, dev_ioctl(t->fd, VHOST_SET_FORK_FROM_OWNER, &kind), 0,
+		  "VHOST_SET_FORK_FROM_OWNER(%u)", kind);
+	get_fork(t);
+}
+
+/* A whole life with a kernel thread as worker, and what may not be asked for. */
+static void fork_from_owner(struct run *t)
+{
+	IO(t, VHOST_SET_FORK_FROM_OWNER, unmapped_page());
+	IO(t, VHOST_GET_FORK_FROM_OWNER, unmapped_page());
+	get_fork(t);
+	set_fork(t, 2);
+	set_fork(t, 255);
+	set_fork(t, VHOST_FORK_OWNER_TASK);
+	set_fork(t, VHOST_FORK_OWNER_KTHREAD);
+	run_setup(t);
+	set_fork(t, VHOST_FORK_OWNER_TASK);
+	IO(t, VHOST_SET_FORK_FROM_OWNER, unmapped_page());
+	BACKEND(t, 0, t->tap);
+	BACKEND(t, 1, t->tap);
+	get_fork(t);
+	IO(t, VHOST_RESET_OWNER, NULL);
+	get_fork(t);
+	run_setup(t);
+	BACKEND(t, 0, t->tap);
+}
+
 static const unsigned long all[] = {
 	VHOST_GET_FEATURES, VHOST_SET_FEATURES, VHOST_SET_MEM_TABLE,
 	VHOST_SET_LOG_BASE, VHOST_SET_LOG_FD, VHOST_SET_VRING_NUM,
@@ -178,9 +215,7 @@ static void unknown(struct run *t)
 		IO(t, VHOST_FREE_WORKER, arg);
 		IO(t, VHOST_ATTACH_VRING_WORKER, arg);
 		IO(t, VHOST_GET_VRING_WORKER, arg);
-		IO(t, VHOST_SET_FORK_FROM_OWNER, arg);
-		IO(t, VHOST_GET_FORK_FROM_OWNER, arg);
-		IO(t, _IOR(VHOST_VIRTIO, 0x83, uint64_t), arg);
+		IO(t, _IOR(VHOST_VIRTIO, 0x83, uint32_t), arg);
 		IO(t, _IOW(VHOST_VIRTIO, 0x84, uint64_t), arg);
 		IO(t, _IOW(VHOST_VIRTIO, 0x10, uint32_t), arg);
 		arg[0] = 2;	/* no such ring */
@@ -354,6 +389,7 @@ const struct scenario scenarios_setup[] = {
 	{ "owner", owner },
 	{ "reset while running", reset_while_running },
 	{ "features", features },
+	{ "fork from owner", fork_from_owner },
 	{ "bad arguments", bad_arguments },
 	{ "unknown ioctls", unknown },
 	{ "memory table: shape", mem_table_shape },

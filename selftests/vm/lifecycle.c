@@ -346,6 +346,7 @@ static long number_in(const char *path, const char *key)
 }
 
 /* Workers are threads of the VMM; none may outlive it. */
+/* Kernel threads: those of a VMM went with it. */
 static bool no_worker_left(void)
 {
 	DIR *d = opendir("/proc");
@@ -363,7 +364,7 @@ static bool no_worker_left(void)
 		f = fopen(path, "re");
 		if (!f)
 			continue;
-		if (fgets(comm, sizeof(comm), f) && !strncmp(comm, "vhost-", 6)) {
+		if (fgets(comm, sizeof(comm), f) && !strncmp(comm, "vxdp-", 5)) {
 			ktap_diag("process %s is %s", e->d_name, comm);
 			ok = false;
 		}

@@ -136,9 +136,13 @@ static int set_backends(struct nic *n, int fd)
 
 int nic_start(struct nic *n)
 {
-	int i, e;
+	uint8_t kind = VHOST_FORK_OWNER_KTHREAD;
+	int i, e = 0;
 
-	e = dev_ioctl(n->dev, VHOST_SET_OWNER, NULL);
+	if (n->cfg.kthread)
+		e = dev_ioctl(n->dev, VHOST_SET_FORK_FROM_OWNER, &kind);
+	if (!e)
+		e = dev_ioctl(n->dev, VHOST_SET_OWNER, NULL);
 	if (!e)
 		e = dev_set_features(n->dev, n->cfg.features);
 	if (!e)

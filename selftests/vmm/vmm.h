@@ -15,13 +15,13 @@
 #ifndef SELFTESTS_VMM_H
 #define SELFTESTS_VMM_H
 
-#include <linux/vhost.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <vhost_later.h>
 
 #ifndef VIRTIO_F_RING_RESET
 #define VIRTIO_F_RING_RESET 40
@@ -161,6 +161,7 @@ struct nic_cfg {
 	enum nic_layout rx_layout;
 	bool indirect;
 	uint16_t base;		/* where the ring indexes start */
+	bool kthread;		/* the kernel's thread as worker, not one of ours */
 };
 
 struct nic {
