@@ -26,6 +26,8 @@ struct attach_options {
 	uint32_t gid;
 	bool owner;			/* uid and gid were said */
 	bool spoof_check;
+	uint64_t features;		/* what may be offered to the guest */
+	uint64_t must_offer;		/* and of that what was named */
 };
 
 /* Tells its errors. Without --mac, one is made up. */

@@ -21,6 +21,7 @@ static const struct option long_options[] = {
 	{ "queue", required_argument, NULL, 'n' },
 	{ "mode", required_argument, NULL, 'x' },
 	{ "owner", required_argument, NULL, 'o' },
+	{ "features", required_argument, NULL, 'f' },
 	{ "no-spoof-check", no_argument, NULL, 's' },
 	{ "no-uplink", no_argument, NULL, 'u' },
 	{},
@@ -136,6 +137,32 @@ static int take_owner(struct attach_options *o, const char *arg)
 	return EXIT_OK;
 }
 
+/* "A,B": these and no others. "-A,-B": all but these. */
+static int take_features(struct attach_options *o, char *arg)
+{
+	uint64_t named = 0;
+	bool but = *arg == '-';
+	char *name, *rest;
+	int bit;
+
+	for (name = strtok_r(arg, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+		if ((*name == '-') != but)
+			return usage("attach",
+				     "attach: --features takes either names, or names with '-' in front, not both");
+		bit = feature_bit(name + but);
+		if (bit < 0)
+			return usage("attach",
+				     "attach: '%s' is no feature; 'vhost-xdp show PORT' names what a port offers",
+				     name + but);
+		named |= 1ULL << bit;
+	}
+	if (!named)
+		return usage("attach", "attach: --features names none");
+	o->features = but ? ~named : named;
+	o->must_offer = but ? 0 : named;
+	return EXIT_OK;
+}
+
 static int take_option(struct attach_options *o, int opt, char **argv)
 {
 	switch (opt) {
@@ -155,6 +182,8 @@ static int take_option(struct attach_options *o, int opt, char **argv)
 		return take_mode(o, optarg);
 	case 'o':
 		return take_owner(o, optarg);
+	case 'f':
+		return take_features(o, optarg);
 	case 's':
 		o->spoof_check = false;
 		return EXIT_OK;
@@ -202,6 +231,7 @@ int attach_parse(int argc, char **argv, struct attach_options *o)
 		.queues = VHOST_XDP_QUEUES_DEFAULT,
 		.mode = XDP_MODE_UNSPEC,
 		.spoof_check = true,
+		.features = ~0ULL,
 	};
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {

@@ -235,6 +235,26 @@ static int wire_up(struct attach *a)
 	return ret;
 }
 
+/* A feature that was asked for by name and is not there fails now, not in a guest. */
+static int check_features(struct attach *a)
+{
+	json_t *names;
+	char *text;
+	uint64_t missing = a->o.must_offer & ~a->port.features;
+
+	if (!missing)
+		return EXIT_OK;
+	names = feature_names(missing);
+	text = join(names, ", ");
+	fail(EXIT_UNSUPPORTED,
+	     "attach: this module does not offer %s; leave it out of --features",
+	     text ? text : "all of --features");
+	free(text);
+	json_decref(names);
+	port_del(&a->ctl, a->port.id);
+	return EXIT_UNSUPPORTED;
+}
+
 static int new_port(struct attach *a)
 {
 	const struct port_request req = {
@@ -244,13 +264,14 @@ static int new_port(struct attach *a)
 		.uid = a->o.uid,
 		.gid = a->o.gid,
 		.egress_fd = a->egress_fd,
+		.features = a->o.features,
 		.xsk = a->o.xsk,
 		.nic_queue = a->o.nic_queue,
 	};
 	int err = port_new(&a->ctl, &req, &a->port);
 
 	if (!err)
-		return EXIT_OK;
+		return check_features(a);
 	if (err == -EEXIST)
 		return fail(EXIT_TAKEN,
 			    "attach: there is a port %s already; choose another name, or 'vhost-xdp detach %s'",

@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	  "  --queue N           with xsk: the uplink's first queue for it (0)\n"
 	  "  --mode native|skb   how XDP runs at the uplink (native)\n"
 	  "  --owner USER        who may open the node (root)\n"
+	  "  --features LIST     offer only these to the guest, or all but -these\n"
 	  "  --no-spoof-check    let the guest send from any address" },
 	{ "detach", cmd_detach, "NAME", "take a port down again" },
 	{ "list", cmd_list, "", "all ports, one a line" },

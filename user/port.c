@@ -231,6 +231,7 @@ int port_new(struct control *ctl, const struct port_request *want,
 		mnl_attr_put_u32(req, VHOST_XDP_A_XSK_QUEUE, want->nic_queue);
 	if (want->queues)
 		mnl_attr_put_u32(req, VHOST_XDP_A_QUEUES, want->queues);
+	mnl_attr_put_u64(req, VHOST_XDP_A_FEATURES, want->features);
 	mnl_attr_put_u32(req, VHOST_XDP_A_UID, want->uid);
 	mnl_attr_put_u32(req, VHOST_XDP_A_GID, want->gid);
 	if (want->egress_fd >= 0)

@@ -53,6 +53,7 @@ struct port_request {
 	uint32_t uid;
 	uint32_t gid;
 	int egress_fd;		/* -1: none */
+	uint64_t features;	/* no others are offered */
 	bool xsk;		/* by AF_XDP, from @nic_queue of the uplink on */
 	uint32_t nic_queue;
 };

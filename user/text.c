@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 #include "cli.h"
@@ -97,6 +98,16 @@ json_t *feature_names(uint64_t features)
 			feature_name[bit] ? feature_name[bit] : number));
 	}
 	return names;
+}
+
+int feature_bit(const char *name)
+{
+	unsigned int bit;
+
+	for (bit = 0; bit < 64; bit++)
+		if (feature_name[bit] && !strcasecmp(feature_name[bit], name))
+			return bit;
+	return -ENOENT;
 }
 
 const char *user_text(uint32_t uid)

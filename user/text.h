@@ -22,6 +22,9 @@ bool number_parse(const char *text, unsigned long min, unsigned long max,
 /* Names of the virtio and vhost feature bits that are set. */
 json_t *feature_names(uint64_t features);
 
+/* The bit of such a name, in whichever case; -ENOENT: it is none. */
+int feature_bit(const char *name);
+
 /* The user's login name, or the number, in a static buffer. */
 const char *user_text(uint32_t uid);
 

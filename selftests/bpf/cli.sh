@@ -237,6 +237,22 @@ xsk_rollback() {
 	done
 }
 
+# What a port offers can be narrowed; a name that is none, or not there, is told.
+features() {
+	json '.features == ["MRG_RXBUF", "VERSION_1"]' vhost-xdp attach $UP --port p --features version_1,MRG_RXBUF
+	json '.features == ["MRG_RXBUF", "VERSION_1"]' vhost-xdp show p
+	works vhost-xdp detach p
+	json '.features | index("EVENT_IDX", "LOG_ALL") | not' vhost-xdp attach --no-uplink --port p --features=-EVENT_IDX,-LOG_ALL
+	json '.features | index("VERSION_1")' vhost-xdp show p
+	works vhost-xdp detach p
+	fails 2 "'X' is no feature" vhost-xdp attach $UP --port p --features VERSION_1,X
+	fails 2 "'' is no feature" vhost-xdp attach $UP --port p --features=-
+	fails 2 'not both' vhost-xdp attach $UP --port p --features=VERSION_1,-LOG_ALL
+	fails 2 'names none' vhost-xdp attach $UP --port p --features ''
+	fails 6 'does not offer HASH_REPORT' vhost-xdp attach $UP --port p --features VERSION_1,HASH_REPORT
+	nothing_left
+}
+
 # Two ports of an uplink, two uplinks; what is shared goes with the last.
 several() {
 	works vhost-xdp attach $UP --port a --mac $MAC
@@ -453,6 +469,7 @@ check "attach, list, show, stats, doctor, qemu-args, detach" attach_shows
 check "an address is made up where none is given" random_mac
 check "a port without an uplink" no_uplink
 check "a port with a queue of its own by AF_XDP" xsk_lane
+check "--features narrows what is offered" features
 check "two ports of an uplink, and a second uplink" several
 check "all-multicast that was on before stays on" allmulti_kept
 check "an address that a macvlan has is refused" taken_address
