@@ -345,8 +345,7 @@ static long number_in(const char *path, const char *key)
 	return val;
 }
 
-/* Workers are threads of the VMM; none may outlive it. */
-/* Kernel threads: those of a VMM went with it. */
+/* Workers are threads of the VMM or of the kernel; none may outlive the VMM. */
 static bool no_worker_left(void)
 {
 	DIR *d = opendir("/proc");
@@ -451,15 +450,25 @@ static bool owners_come_and_go(void)
 	return ok;
 }
 
-/* CPUs hand in what they have counted from time to time, or when asked. */
+/*
+ * CPUs hand in what they have counted from time to time, or when asked. The two
+ * counts are next to each other, and read at once: everybody's direct I/O moves them.
+ */
 static long pages_pinned(void)
 {
 	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+	FILE *f = fopen("/proc/vmstat", "re");
+	long acquired = -1, released = -2;
+	char line[256];
 
-	NEED(fd >= 0 && write(fd, "1", 1) == 1);
+	NEED(fd >= 0 && f && write(fd, "1", 1) == 1);
 	close(fd);
-	return number_in("/proc/vmstat", "nr_foll_pin_acquired") -
-	       number_in("/proc/vmstat", "nr_foll_pin_released");
+	while (fgets(line, sizeof(line), f)) {
+		sscanf(line, "nr_foll_pin_acquired %ld", &acquired);
+		sscanf(line, "nr_foll_pin_released %ld", &released);
+	}
+	fclose(f);
+	return acquired - released;
 }
 
 /*
@@ -468,12 +477,15 @@ static long pages_pinned(void)
  */
 static bool nothing_pinned(void)
 {
+	long pinned = pages_pinned();
 	int i;
 
-	for (i = 0; i < 1000 && pages_pinned(); i++)
+	for (i = 0; i < 1000 && pinned; i++) {
 		poll(NULL, 0, 10);
-	ktap_diag("%ld pages pinned after %d ms", pages_pinned(), 10 * i);
-	return CHECK(!pages_pinned());
+		pinned = pages_pinned();
+	}
+	ktap_diag("%ld pages pinned after %d ms", pinned, 10 * i);
+	return CHECK(!pinned);
 }
 
 static long slab_before;
