@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vring.c - the device side of a split virtqueue.
+ * vring.c - the device side of a virtqueue: of a split one here; that of a packed one,
+ * which has the same calls, is in packed.c.
  *
  * Order of accesses, the driver being the guest (virtio 1.2, 2.7.13 and 2.7.7):
  *
@@ -28,17 +29,8 @@
  * is kept in vr->error, after which nothing is taken from the ring until it is
  * started anew; an error return always comes with one.
  */
-#include <linux/vhost_xdp.h>
-#include "vring.h"
-
-static int broken(struct vxdp_vring *vr, u32 error)
-{
-	if (!vr->error)
-		vr->error = error;
-	return -EINVAL;
-}
-
-#define BROKEN(vr, what) broken(vr, VHOST_XDP_STAT_RING_##what)
+#include "chain.h"
+#include "packed.h"
 
 static u64 avail_entry(const struct vxdp_vring *vr, u16 idx)
 {
@@ -84,6 +76,8 @@ u64 vxdp_vring_desc_size(u32 num)
  */
 u64 vxdp_vring_avail_size(const struct vxdp_vring *vr, u32 num)
 {
+	if (vxdp_vring_packed(vr))
+		return sizeof(struct vring_packed_desc_event);
 	return offsetof(struct vring_avail, ring) + sizeof(u16) * (u64)num +
 	       (vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX) ? sizeof(u16) : 0);
 }
@@ -97,6 +91,8 @@ u64 vxdp_vring_avail_size(const struct vxdp_vring *vr, u32 num)
  */
 u64 vxdp_vring_used_size(const struct vxdp_vring *vr, u32 num)
 {
+	if (vxdp_vring_packed(vr))
+		return sizeof(struct vring_packed_desc_event);
 	return offsetof(struct vring_used, ring) +
 	       sizeof(struct vring_used_elem) * (u64)num +
 	       (vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX) ? sizeof(u16) : 0);
@@ -125,7 +121,15 @@ static int log_used(struct vxdp_vring *vr, u64 off, u64 len)
 	return vxdp_log_write(vr->log_base, vr->log_addr + off, len);
 }
 
-static int put_used_u16(struct vxdp_vring *vr, u64 off, u16 val)
+/**
+ * vxdp_vring_put_used_u16() - write into the device area, and log that
+ * @vr: the ring
+ * @off: where in there, even
+ * @val: what
+ *
+ * Return: 0, or negative where the ring broke.
+ */
+int vxdp_vring_put_used_u16(struct vxdp_vring *vr, u64 off, u16 val)
 {
 	if (vxdp_put_u16(val, vr->used + off) ||
 	    log_used(vr, off, sizeof(val)))
@@ -137,15 +141,18 @@ static int put_used_u16(struct vxdp_vring *vr, u64 off, u16 val)
  * vxdp_vring_start() - begin to serve a ring that a backend was given
  * @vr: with its addresses and base set
  *
- * Takes the used index over from the ring, as migration wants, and suppresses
- * kicks until vxdp_vring_enable_kick().
+ * Takes the used index over from the ring, as migration wants (that of a packed ring
+ * is in its base), and suppresses kicks until vxdp_vring_enable_kick().
  *
- * Return: 0, or -EFAULT where the ring cannot be accessed; then it is as before.
+ * Return: 0; -EFAULT where the ring cannot be accessed; -EINVAL where the base of
+ * a packed ring cannot be. Then it is as before.
  */
 int vxdp_vring_start(struct vxdp_vring *vr)
 {
 	u16 idx;
 
+	if (vxdp_vring_packed(vr))
+		return vxdp_packed_start(vr);
 	if (vxdp_put_u16(vr->used_flags, vr->used) ||
 	    log_used(vr, 0, sizeof(u16)) ||
 	    vxdp_get_u16(&idx, vr->used + offsetof(struct vring_used, idx)))
@@ -171,10 +178,18 @@ static int read_avail_idx(struct vxdp_vring *vr)
 	return 0;
 }
 
-static int add_buffer(struct vxdp_vring *vr, struct vxdp_chain *c,
-		      const struct vring_desc *desc)
+/**
+ * vxdp_chain_add() - one more buffer
+ * @vr: the ring
+ * @c: the chain
+ * @addr: guest-physical
+ * @len: bytes, or 0
+ * @write: for us to write
+ *
+ * Return: 0, or negative where the ring broke.
+ */
+int vxdp_chain_add(struct vxdp_vring *vr, struct vxdp_chain *c, u64 addr, u32 len, bool write)
 {
-	bool write = desc->flags & VRING_DESC_F_WRITE;
 	u32 used = c->out_num + c->in_num;
 	int n;
 
@@ -183,32 +198,40 @@ static int add_buffer(struct vxdp_vring *vr, struct vxdp_chain *c,
 	if (!write && c->in_num)
 		return BROKEN(vr, ORDER);
 
-	n = vxdp_memory_translate(vr->mem, desc->addr, desc->len, c->iov + used,
-				  c->iov_max - used);
+	n = vxdp_memory_translate(vr->mem, addr, len, c->iov + used, c->iov_max - used);
 	if (n == -ENOBUFS)
 		return BROKEN(vr, LEN);
 	if (n < 0)
 		return BROKEN(vr, ADDR);
 	if (!write) {
 		c->out_num += n;
-		c->out_len += desc->len;
+		c->out_len += len;
 		return 0;
 	}
 	if (n && c->seg)
-		c->seg[c->seg_num++] = (struct vxdp_seg){ desc->addr, desc->len };
+		c->seg[c->seg_num++] = (struct vxdp_seg){ addr, len };
 	c->in_num += n;
-	c->in_len += desc->len;
+	c->in_len += len;
 	return 0;
 }
 
-/* Guest-physical contiguous, but perhaps not so for us: read piece by piece. */
-static int read_indirect(struct vxdp_vring *vr, u64 gpa, struct vring_desc *desc)
+/**
+ * vxdp_chain_read_table() - read a descriptor of an indirect table
+ * @vr: the ring
+ * @gpa: guest-physical address of the descriptor
+ * @to: out: the descriptor
+ * @len: bytes of it
+ *
+ * Guest-physical contiguous, but perhaps not so for us: read piece by piece.
+ *
+ * Return: 0, or negative where the ring broke.
+ */
+int vxdp_chain_read_table(struct vxdp_vring *vr, u64 gpa, void *to, u32 len)
 {
 	struct iovec iov[2];
-	u8 *to = (u8 *)desc;
 	int i, n;
 
-	n = vxdp_memory_translate(vr->mem, gpa, sizeof(*desc), iov, ARRAY_SIZE(iov));
+	n = vxdp_memory_translate(vr->mem, gpa, len, iov, ARRAY_SIZE(iov));
 	if (n < 0)
 		return BROKEN(vr, INDIRECT);
 	for (i = 0; i < n; i++) {
@@ -217,6 +240,12 @@ static int read_indirect(struct vxdp_vring *vr, u64 gpa, struct vring_desc *desc
 		to += iov[i].iov_len;
 	}
 	return 0;
+}
+
+static int add_buffer(struct vxdp_vring *vr, struct vxdp_chain *c,
+		      const struct vring_desc *desc)
+{
+	return vxdp_chain_add(vr, c, desc->addr, desc->len, desc->flags & VRING_DESC_F_WRITE);
 }
 
 /* virtio 1.2, 2.7.5.3: one table, no table in a table, F_WRITE of it ignored. */
@@ -231,7 +260,8 @@ static int add_indirect(struct vxdp_vring *vr, struct vxdp_chain *c,
 		return BROKEN(vr, INDIRECT);
 
 	for (;;) {
-		if (read_indirect(vr, table->addr + i * sizeof(desc), &desc))
+		if (vxdp_chain_read_table(vr, table->addr + i * sizeof(desc), &desc,
+					  sizeof(desc)))
 			return -EINVAL;
 		if (desc.flags & VRING_DESC_F_INDIRECT)
 			return BROKEN(vr, INDIRECT);
@@ -281,6 +311,8 @@ int vxdp_vring_next(struct vxdp_vring *vr, struct vxdp_chain *chain)
 {
 	u16 head;
 
+	if (vxdp_vring_packed(vr))
+		return vxdp_packed_next(vr, chain);
 	if (vr->error)
 		return -EINVAL;
 	if (vr->avail_idx == vr->last_avail) {
@@ -296,12 +328,7 @@ int vxdp_vring_next(struct vxdp_vring *vr, struct vxdp_chain *chain)
 		return BROKEN(vr, HEAD);
 
 	chain->head = head;
-	chain->out_num = 0;
-	chain->in_num = 0;
-	chain->out_len = 0;
-	chain->in_len = 0;
-	chain->desc_num = 0;
-	chain->seg_num = 0;
+	vxdp_chain_clear(chain);
 	if (walk_chain(vr, chain))
 		return -EINVAL;
 	if (!(chain->out_len + chain->in_len))
@@ -313,10 +340,14 @@ int vxdp_vring_next(struct vxdp_vring *vr, struct vxdp_chain *chain)
 /**
  * vxdp_vring_rewind() - put back the chains taken last
  * @vr: the ring
- * @n: how many
+ * @n: how many; of a packed ring, vxdp_vring_steps() of them together
  */
 void vxdp_vring_rewind(struct vxdp_vring *vr, u16 n)
 {
+	if (vxdp_vring_packed(vr)) {
+		vxdp_packed_rewind(vr, n);
+		return;
+	}
 	vr->last_avail -= n;
 }
 
@@ -328,6 +359,8 @@ void vxdp_vring_rewind(struct vxdp_vring *vr, u16 n)
  */
 bool vxdp_vring_empty(struct vxdp_vring *vr)
 {
+	if (vxdp_vring_packed(vr))
+		return vxdp_packed_empty(vr);
 	if (vr->error)
 		return true;
 	if (vr->avail_idx != vr->last_avail)
@@ -372,10 +405,34 @@ static int put_used_run(struct vxdp_vring *vr, const struct vxdp_used *elem, u16
 }
 
 /**
+ * vxdp_vring_one_for_all() - may the last of a batch be given back for all?
+ * @vr: the ring
+ * @elem: the batch, in the order in which it was made available
+ * @n: how many
+ *
+ * VIRTIO_F_IN_ORDER (virtio 1.3, 2.7.9 and 2.8.9). The driver takes the others for
+ * used to their ends, so it must not be told so of those in which we have written.
+ *
+ * Return: true where it may.
+ */
+bool vxdp_vring_one_for_all(const struct vxdp_vring *vr, const struct vxdp_used *elem, u16 n)
+{
+	u16 i;
+
+	if (!vxdp_vring_has(vr, VIRTIO_F_IN_ORDER))
+		return false;
+	for (i = 0; i + 1 < n; i++) {
+		if (elem[i].len)
+			return false;
+	}
+	return n > 1;
+}
+
+/**
  * vxdp_vring_add_used() - give chains back to the driver
  * @vr: the ring
  * @elem: heads and bytes written, in the order of use
- * @n: how many, at most the ring's size
+ * @n: how many, not 0, at most the ring's size
  *
  * Also on a ring that broke meanwhile: what was taken before is given back.
  *
@@ -385,12 +442,19 @@ int vxdp_vring_add_used(struct vxdp_vring *vr, const struct vxdp_used *elem, u16
 {
 	u16 old = vr->last_used;
 	u16 run = min_t(u32, n, vr->num - (old & (vr->num - 1)));
+	bool one;
 
+	if (vxdp_vring_packed(vr))
+		return vxdp_packed_add_used(vr, elem, n);
 	/* Only a driver that lies about its ring gets us to hold more. */
 	if (n > vr->num)
 		return BROKEN(vr, AVAIL);
-	if (put_used_run(vr, elem, run) ||
-	    (n > run && put_used_run(vr, elem + run, n - run)))
+	/* In the place of the first. */
+	one = vxdp_vring_one_for_all(vr, elem, n);
+	if (one && put_used_run(vr, elem + (n - 1), 1))
+		return -EINVAL;
+	if (!one && (put_used_run(vr, elem, run) ||
+		     (n > run && put_used_run(vr, elem + run, n - run))))
 		return -EINVAL;
 
 	vr->last_used = old;
@@ -398,14 +462,15 @@ int vxdp_vring_add_used(struct vxdp_vring *vr, const struct vxdp_used *elem, u16
 
 	/* (C) */
 	smp_wmb();
-	return put_used_u16(vr, offsetof(struct vring_used, idx), vr->last_used);
+	return vxdp_vring_put_used_u16(vr, offsetof(struct vring_used, idx), vr->last_used);
 }
 
 /**
  * vxdp_vring_wants_signal() - does the driver want to hear of what was used?
  * @vr: the ring, its used index written, and a full barrier since
  * @flags: flags of the driver area
- * @event: used_event of the driver area; anything without VIRTIO_RING_F_EVENT_IDX
+ * @event: used_event of the driver area, of a packed ring off_wrap; anything without
+ *	VIRTIO_RING_F_EVENT_IDX
  *
  * virtio 1.2, 2.7.7; VIRTIO_F_NOTIFY_ON_EMPTY of legacy drivers first.
  *
@@ -416,6 +481,8 @@ bool vxdp_vring_wants_signal(struct vxdp_vring *vr, u16 flags, u16 event)
 	u16 old = vr->signalled_used;
 	bool valid = vr->signalled_valid;
 
+	if (vxdp_vring_packed(vr))
+		return vxdp_packed_wants_signal(vr, flags, event);
 	if (vxdp_vring_has(vr, VIRTIO_F_NOTIFY_ON_EMPTY) &&
 	    vr->avail_idx == vr->last_avail)
 		return true;
@@ -441,6 +508,8 @@ bool vxdp_vring_need_signal(struct vxdp_vring *vr)
 	u16 event = 0, flags = 0;
 	bool unknown;
 
+	if (vxdp_vring_packed(vr))
+		return vxdp_packed_need_signal(vr);
 	/* (E) */
 	smp_mb();
 	if (vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX))
@@ -453,8 +522,8 @@ bool vxdp_vring_need_signal(struct vxdp_vring *vr)
 static int tell_driver(struct vxdp_vring *vr)
 {
 	if (vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX))
-		return put_used_u16(vr, avail_event_off(vr), vr->avail_idx);
-	return put_used_u16(vr, 0, vr->used_flags);
+		return vxdp_vring_put_used_u16(vr, avail_event_off(vr), vr->avail_idx);
+	return vxdp_vring_put_used_u16(vr, 0, vr->used_flags);
 }
 
 /**
@@ -467,6 +536,8 @@ bool vxdp_vring_enable_kick(struct vxdp_vring *vr)
 {
 	u16 seen = vr->avail_idx;
 
+	if (vxdp_vring_packed(vr))
+		return vxdp_packed_enable_kick(vr);
 	if (vr->error)
 		return false;
 	vr->used_flags &= ~VRING_USED_F_NO_NOTIFY;
@@ -485,9 +556,13 @@ bool vxdp_vring_enable_kick(struct vxdp_vring *vr)
  */
 void vxdp_vring_disable_kick(struct vxdp_vring *vr)
 {
+	if (vxdp_vring_packed(vr)) {
+		vxdp_packed_disable_kick(vr);
+		return;
+	}
 	if (vr->error || vr->used_flags & VRING_USED_F_NO_NOTIFY)
 		return;
 	vr->used_flags |= VRING_USED_F_NO_NOTIFY;
 	if (!vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX))
-		put_used_u16(vr, 0, vr->used_flags);
+		vxdp_vring_put_used_u16(vr, 0, vr->used_flags);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vring.h - the device side of a split virtqueue (virtio 1.2, section 2.7).
+ * vring.h - the device side of a virtqueue, split (virtio 1.2, section 2.7) or packed
+ * (virtio 1.3, section 2.8), as VIRTIO_F_RING_PACKED says.
  *
  * Nothing here locks: a ring belongs to whoever holds the lock of the object it
  * is embedded in. All functions that touch the ring run in process context in the
@@ -27,23 +28,25 @@ struct vxdp_used {
 };
 
 /**
- * struct vxdp_vring - a split virtqueue, as the device sees it
- * @num: entries, a power of two, 1 to 32768
- * @desc: user address of the descriptor table
- * @avail: user address of the driver area
- * @used: user address of the device area
+ * struct vxdp_vring - a virtqueue, as the device sees it
+ * @num: entries, 1 to 32768; of a split ring a power of two
+ * @desc: user address of the descriptor table, or of the packed ring
+ * @avail: user address of the driver area, or of the driver's event structure
+ * @used: user address of the device area, or of the device's event structure
  * @features: what the driver acknowledged
  * @mem: the memory table, or NULL
  * @log_all: buffers are logged (VHOST_F_LOG_ALL)
  * @log_used: the used ring is logged (VHOST_VRING_F_LOG)
  * @log_base: user address of the log
  * @log_addr: guest-physical address of the used ring
- * @avail_idx: the driver's index as we last read it
- * @last_avail: the next entry to take
+ * @avail_idx: the driver's index as we last read it; split only
+ * @last_avail: the next entry to take. This, @last_used and @signalled_used of a
+ *	packed ring: an index, and in bit 15 the wrap counter
  * @last_used: the next entry to give back
  * @signalled_used: @last_used when we last decided whether to notify
  * @signalled_valid: @signalled_used means something
- * @used_flags: what we wrote, VRING_USED_F_*
+ * @used_flags: what we wrote, VRING_USED_F_* or VRING_PACKED_EVENT_FLAG_*
+ * @ahead: descriptors put back by a rewind and not taken again; packed only
  * @error: enum vhost_xdp_stat of what broke the ring; 0 while it is whole
  */
 struct vxdp_vring {
@@ -64,12 +67,13 @@ struct vxdp_vring {
 	u16 signalled_used;
 	bool signalled_valid;
 	u16 used_flags;
+	u16 ahead;
 	u32 error;
 };
 
 /**
  * struct vxdp_chain - one descriptor chain, translated
- * @head: its number, to give back
+ * @head: its number, to give back; opaque
  * @out_num: iovecs to read, first in @iov
  * @in_num: iovecs to write, behind them
  * @out_len: bytes to read
@@ -102,7 +106,18 @@ static inline bool vxdp_vring_has(const struct vxdp_vring *vr, int bit)
 	return vr->features & (1ULL << bit);
 }
 
-/* @n chains were written to the used ring. */
+static inline bool vxdp_vring_packed(const struct vxdp_vring *vr)
+{
+	return vxdp_vring_has(vr, VIRTIO_F_RING_PACKED);
+}
+
+/* How far the chain of that head is to be rewound. Of a packed ring it is in there. */
+static inline u32 vxdp_vring_steps(const struct vxdp_vring *vr, u32 head)
+{
+	return vxdp_vring_packed(vr) ? head >> 16 : 1;
+}
+
+/* @n chains were written to the used ring of a split virtqueue. */
 static inline void vxdp_vring_advance_used(struct vxdp_vring *vr, u16 n)
 {
 	vr->last_used += n;

@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	u32 i;
 	u8 op;
 
-	world_make(&w, &f);
+	world_make(&w, &f, 0);
 	for (i = 0; i < OPS_MAX && f.left; i++) {
 		op = feed_u8(&f);
 		if (!(op & 8))

@@ -162,7 +162,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	u32 i;
 	u8 op;
 
-	world_make(&d.w, &f);
+	world_make(&d.w, &f, 0);
 	op = feed_u8(&f);
 	d.iov_max = 1 + op % IOV_MAX;
 	d.chain.iov_max = d.iov_max;

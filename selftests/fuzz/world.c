@@ -10,9 +10,11 @@
 #define UA_LOG		0x300000000000ULL
 #define LOG_BYTES	(WORLD_LOG_END / VXDP_LOG_PAGE / 8)
 #define PAGE		4096ULL
-#define BLOCK		0x800ULL
+#define BLOCK		16ULL
 /* The used ring, to the log: across two of its pages. */
 #define USED_GPA	(2 * PAGE - 24)
+/* A packed ring, in the memory table too. */
+#define RING_GPA	(16 * PAGE)
 
 /* The second follows on the first, but not for the VMM; the third overlaps both. */
 static const struct vhost_memory_region regions[] = {
@@ -39,7 +41,7 @@ void world_limit(u32 accesses)
 
 static void make_memory(struct world *w, u8 which)
 {
-	struct vhost_memory_region r[ARRAY_SIZE(regions)];
+	struct vhost_memory_region r[ARRAY_SIZE(regions) + 1];
 	u32 i, nr = 0;
 	int err;
 
@@ -48,6 +50,12 @@ static void make_memory(struct world *w, u8 which)
 		if (!(which & 1 << i))
 			r[nr++] = regions[i];
 	}
+	if (vxdp_vring_packed(&w->vr))
+		r[nr++] = (struct vhost_memory_region){
+			.guest_phys_addr = RING_GPA,
+			.memory_size = vxdp_vring_desc_size(w->vr.num),
+			.userspace_addr = UA_DESC
+		};
 	w->mem = vxdp_memory_create(r, nr, &err);
 	MUST(w->mem);
 }
@@ -62,14 +70,39 @@ static void make_log(struct world *w)
 	w->vr.log_all = true;
 }
 
-void world_make(struct world *w, struct feed *f)
+static void make_split(struct world *w, u16 base)
+{
+	struct vxdp_vring *vr = &w->vr;
+
+	w->desc = us_map(UA_DESC, vxdp_vring_desc_size(vr->num));
+	w->avail = us_map(UA_AVAIL, vxdp_vring_avail_size(vr, vr->num));
+	w->used = us_map(UA_USED, vxdp_vring_used_size(vr, vr->num));
+	vr->last_avail = base;
+	w->avail->idx = base;
+	w->used->idx = base;
+}
+
+static void make_packed(struct world *w, u16 base)
+{
+	struct vxdp_vring *vr = &w->vr;
+
+	w->packed = us_map(UA_DESC, vxdp_vring_desc_size(vr->num));
+	us_allow(UA_DESC, vxdp_vring_desc_size(vr->num), true);
+	w->driver_event = us_map(UA_AVAIL, sizeof(*w->driver_event));
+	w->device_event = us_map(UA_USED, sizeof(*w->device_event));
+	vr->last_avail = (base & 0x7fff) % vr->num | (base & 0x8000);
+	vr->last_used = vr->last_avail;
+}
+
+void world_make(struct world *w, struct feed *f, u64 features)
 {
 	struct vxdp_vring *vr = &w->vr;
 	u8 shape = feed_u8(f), fail;
 
 	us_reset();
 	memset(w, 0, sizeof(*w));
-	vr->num = 1U << shape % 7;
+	vr->features = features;
+	vr->num = vxdp_vring_packed(vr) ? 1 + shape % 64 : 1U << shape % 7;
 	if (shape & 0x80)
 		vr->features |= 1ULL << VIRTIO_RING_F_EVENT_IDX;
 	if (shape & 0x40)
@@ -82,13 +115,11 @@ void world_make(struct world *w, struct feed *f)
 	vr->desc = UA_DESC;
 	vr->avail = UA_AVAIL;
 	vr->used = UA_USED;
-	w->desc = us_map(UA_DESC, vxdp_vring_desc_size(vr->num));
-	w->avail = us_map(UA_AVAIL, vxdp_vring_avail_size(vr, vr->num));
-	w->used = us_map(UA_USED, vxdp_vring_used_size(vr, vr->num));
+	if (vxdp_vring_packed(vr))
+		make_packed(w, feed_u16(f));
+	else
+		make_split(w, feed_u16(f));
 	us_allow(UA_USED, vxdp_vring_used_size(vr, vr->num), true);
-	vr->last_avail = feed_u16(f);
-	w->avail->idx = vr->last_avail;
-	w->used->idx = vr->last_avail;
 	MUST(vxdp_vring_access_ok(vr, vr->desc, vr->avail, vr->used));
 	MUST(!vxdp_vring_start(vr));
 	if (fail & 0x80) {
@@ -103,8 +134,7 @@ void world_drop(struct world *w)
 	MUST(us_clean());
 }
 
-/* Mostly an address that is somewhere. */
-static u64 feed_gpa(struct feed *f)
+u64 world_gpa(struct feed *f)
 {
 	static const u64 near[] = { 0, PAGE, 0x800, 2 * PAGE, ~0ULL - PAGE + 1 };
 
@@ -113,7 +143,7 @@ static u64 feed_gpa(struct feed *f)
 
 static struct vring_desc feed_desc(struct feed *f)
 {
-	struct vring_desc d = { .addr = feed_gpa(f), .len = feed_u16(f), .flags = feed_u8(f),
+	struct vring_desc d = { .addr = world_gpa(f), .len = feed_u16(f), .flags = feed_u8(f),
 				.next = feed_u8(f) };
 
 	/* Each of its bits can be wrong, the seldom ones seldom. */
@@ -126,8 +156,7 @@ static struct vring_desc feed_desc(struct feed *f)
 	return d;
 }
 
-/* An entry of an indirect table, into each memory that has that address. */
-static void write_memory(u64 gpa, const void *from, u32 len)
+void world_write(u64 gpa, const void *from, u32 len)
 {
 	u32 i, k;
 
@@ -139,6 +168,19 @@ static void write_memory(u64 gpa, const void *from, u32 len)
 				*(u8 *)us_at(regions[i].userspace_addr + off, 1) =
 					((const u8 *)from)[k];
 		}
+	}
+}
+
+void world_read(const struct world *w, u64 gpa, void *to, u32 len)
+{
+	u8 *byte = to;
+
+	for (; len; len--, gpa++, byte++) {
+		const struct vhost_memory_region *r = w->mem->region;
+
+		while (gpa - r->guest_phys_addr >= r->memory_size)
+			r++;
+		*byte = *(u8 *)us_at(r->userspace_addr + gpa - r->guest_phys_addr, 1);
 	}
 }
 
@@ -155,10 +197,10 @@ void world_act(struct world *w, struct feed *f, u8 op)
 		w->desc[n] = feed_desc(f);
 		break;
 	case 2:
-		gpa = feed_gpa(f);
+		gpa = world_gpa(f);
 		for (n = feed_u8(f) % 8; n; n--, gpa += sizeof(d)) {
 			d = feed_desc(f);
-			write_memory(gpa, &d, sizeof(d));
+			world_write(gpa, &d, sizeof(d));
 		}
 		break;
 	case 3:
@@ -184,7 +226,7 @@ void world_ok(const struct world *w)
 
 	MUST(!error || (error >= VHOST_XDP_STAT_RING_FAULT && error <= VHOST_XDP_STAT_RING_ORDER));
 	MUST(error != VHOST_XDP_STAT_RING_FAULT || w->faults);
-	MUST(w->used->idx == w->vr.last_used || error);
+	MUST(w->packed || w->used->idx == w->vr.last_used || error);
 }
 
 int world_pieces(const struct world *w, u64 gpa, u64 len, u32 room)
@@ -197,7 +239,7 @@ int world_pieces(const struct world *w, u64 gpa, u64 len, u32 room)
 		/* All begin and end at multiples of this. */
 		part = min(len, BLOCK - gpa % BLOCK);
 		for (i = 0; i < mem->nr; i++) {
-			if (gpa - mem->region[i].guest_phys_addr < PAGE)
+			if (gpa - mem->region[i].guest_phys_addr < mem->region[i].memory_size)
 				break;
 		}
 		if (i == mem->nr)
@@ -211,28 +253,33 @@ int world_pieces(const struct world *w, u64 gpa, u64 len, u32 room)
 	return n;
 }
 
-static u32 expect_buffer(const struct world *w, const struct vring_desc *d, u32 iov_max,
-			 u32 *descs, struct expected *e)
+u32 world_buffer(const struct world *w, u64 gpa, u32 len, bool write, u32 iov_max, u32 *descs,
+		 struct expected *e)
 {
-	bool write = d->flags & VRING_DESC_F_WRITE;
 	int n;
 
 	if (++*descs > VXDP_CHAIN_DESC_MAX)
 		return VHOST_XDP_STAT_RING_LOOP;
 	if (!write && e->in_len)
 		return VHOST_XDP_STAT_RING_ORDER;
-	n = world_pieces(w, d->addr, d->len, iov_max - e->iovs);
+	n = world_pieces(w, gpa, len, iov_max - e->iovs);
 	if (n < 0)
 		return n == -EFAULT ? VHOST_XDP_STAT_RING_ADDR : VHOST_XDP_STAT_RING_LEN;
 	e->iovs += n;
-	*(write ? &e->in_len : &e->out_len) += d->len;
+	*(write ? &e->in_len : &e->out_len) += len;
 	return 0;
+}
+
+static u32 expect_buffer(const struct world *w, const struct vring_desc *d, u32 iov_max,
+			 u32 *descs, struct expected *e)
+{
+	return world_buffer(w, d->addr, d->len, d->flags & VRING_DESC_F_WRITE, iov_max, descs, e);
 }
 
 static u32 expect_table(const struct world *w, const struct vring_desc *table, u32 iov_max,
 			u32 *descs, struct expected *e)
 {
-	u32 count = table->len / sizeof(struct vring_desc), i = 0, k, error;
+	u32 count = table->len / sizeof(struct vring_desc), i = 0, error;
 	struct vring_desc d;
 
 	if (table->len % sizeof(d) || !count || count > 65536)
@@ -242,14 +289,7 @@ static u32 expect_table(const struct world *w, const struct vring_desc *table, u
 
 		if (world_pieces(w, gpa, sizeof(d), 2) < 0)
 			return VHOST_XDP_STAT_RING_INDIRECT;
-		for (k = 0; k < sizeof(d); k++) {
-			const struct vhost_memory_region *r = w->mem->region;
-
-			while (gpa + k - r->guest_phys_addr >= PAGE)
-				r++;
-			((u8 *)&d)[k] = *(u8 *)us_at(r->userspace_addr + gpa + k -
-						     r->guest_phys_addr, 1);
-		}
+		world_read(w, gpa, &d, sizeof(d));
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return VHOST_XDP_STAT_RING_INDIRECT;
 		error = expect_buffer(w, &d, iov_max, descs, e);

@@ -13,7 +13,16 @@ static const struct vhost_memory_region regions[] = {
 	  .userspace_addr = UA_UNMAPPED },
 };
 
-static void map_ring(struct guest *g)
+static void map_packed(struct guest *g)
+{
+	g->packed = us_map(UA_DESC, vxdp_vring_desc_size(g->vr.num));
+	g->driver_event = us_map(UA_AVAIL, sizeof(*g->driver_event));
+	g->device_event = us_map(UA_USED, sizeof(*g->device_event));
+	us_allow(UA_USED, sizeof(*g->device_event), true);
+	g->vr.last_used = g->vr.last_avail;
+}
+
+static void map_split(struct guest *g)
 {
 	const struct vxdp_vring *vr = &g->vr;
 
@@ -21,30 +30,47 @@ static void map_ring(struct guest *g)
 	g->avail = us_map(UA_AVAIL, vxdp_vring_avail_size(vr, vr->num));
 	g->used = us_map(UA_USED, vxdp_vring_used_size(vr, vr->num));
 	us_allow(UA_USED, vxdp_vring_used_size(vr, vr->num), true);
+	g->avail->idx = vr->last_avail;
+	g->used->idx = vr->last_avail;
+}
+
+/* What a VMM's memory table says of it all. */
+static struct vxdp_memory *make_memory(const struct guest *g)
+{
+	struct vhost_memory_region r[ARRAY_SIZE(regions) + 1];
+	u32 nr = ARRAY_SIZE(regions);
+	int err;
+
+	memcpy(r, regions, sizeof(regions));
+	if (vxdp_vring_packed(&g->vr))
+		r[nr++] = (struct vhost_memory_region){
+			.guest_phys_addr = GPA_RING,
+			.memory_size = vxdp_vring_desc_size(g->vr.num),
+			.userspace_addr = UA_DESC
+		};
+	return vxdp_memory_create(r, nr, &err);
 }
 
 void guest_make(struct guest *g, u32 num, u64 features, u16 base)
 {
-	int err;
-
 	us_reset();
 	memset(g, 0, sizeof(*g));
 	us_map(UA_LOW, SIZE_LOW);
 	us_map(UA_MID, SIZE_MID);
 	us_map(UA_HIGH, SIZE_HIGH);
-	g->mem = vxdp_memory_create(regions, ARRAY_SIZE(regions), &err);
-	NEED(g->mem);
-
 	g->vr.num = num;
 	g->vr.features = features;
+	g->mem = make_memory(g);
+	NEED(g->mem);
 	g->vr.desc = UA_DESC;
 	g->vr.avail = UA_AVAIL;
 	g->vr.used = UA_USED;
 	g->vr.mem = g->mem;
 	g->vr.last_avail = base;
-	map_ring(g);
-	g->avail->idx = base;
-	g->used->idx = base;
+	if (vxdp_vring_packed(&g->vr))
+		map_packed(g);
+	else
+		map_split(g);
 	NEED(!vxdp_vring_start(&g->vr));
 }
 

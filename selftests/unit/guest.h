@@ -15,6 +15,7 @@
 #define GPA_MID		0x10000ULL
 #define GPA_HOLE	0x20000ULL	/* not in the table */
 #define GPA_UNMAPPED	0x30000ULL	/* in the table, but the VMM has unmapped it */
+#define GPA_RING	0x50000ULL	/* a packed ring, which the log finds there */
 #define GPA_HIGH	0x100000000ULL
 #define SIZE_LOW	0x10000ULL
 #define SIZE_MID	0x10000ULL
@@ -34,6 +35,9 @@
 #define F_EVENT_IDX	(1ULL << VIRTIO_RING_F_EVENT_IDX)
 #define F_ON_EMPTY	(1ULL << VIRTIO_F_NOTIFY_ON_EMPTY)
 
+#define F_PACKED	(1ULL << VIRTIO_F_RING_PACKED)
+#define F_IN_ORDER	(1ULL << VIRTIO_F_IN_ORDER)
+
 #define D_NEXT		VRING_DESC_F_NEXT
 #define D_WRITE		VRING_DESC_F_WRITE
 #define D_INDIRECT	VRING_DESC_F_INDIRECT
@@ -44,12 +48,16 @@ struct guest {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
+	/* Of a packed ring, in place of those. */
+	struct vring_packed_desc *packed;
+	struct vring_packed_desc_event *driver_event;
+	struct vring_packed_desc_event *device_event;
 	struct iovec iov[VXDP_CHAIN_IOV_MAX];
 	struct vxdp_seg seg[VXDP_CHAIN_IOV_MAX];
 	struct vxdp_chain chain;
 };
 
-/* guest_make - memory and a started, empty ring; both indexes begin at @base */
+/* guest_make - memory and a started, empty ring; both indexes, or places, begin at @base */
 void guest_make(struct guest *g, u32 num, u64 features, u16 base);
 
 /* guest_drop - free it all, so that us_clean() can judge */

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * packed.c - the device side of a packed virtqueue.
+ *
+ * Order of accesses, the driver being the guest (virtio 1.3, 2.8.21 and 2.8.22):
+ *
+ *	driver				device (here)
+ *
+ *	write descriptors		(B) read flags of the chain's first
+ *	(A) write barrier		    smp_rmb, in vxdp_packed_next()
+ *	write flags of the first	    read descriptors
+ *
+ *	read flags of the next used	(C) write buffers, used descriptors
+ *	(D) read barrier		    smp_wmb, in vxdp_packed_add_used()
+ *	read its id, len; buffers	    write flags of the first
+ *
+ *	write its event structure	(E) write flags of what is used
+ *	(F) full barrier		    smp_mb, in vxdp_packed_need_signal()
+ *	read flags of the next used	    read its event structure
+ *
+ *	write flags of the first	(G) write our event structure
+ *	(H) full barrier		    smp_mb, in vxdp_packed_enable_kick()
+ *	read our event structure	    read flags of the next to take
+ *
+ * (A) pairs with (B), (C) with (D), (E) with (F), (G) with (H). Whoever reads an event
+ * structure reads its flags before off_wrap, with a read barrier in between, whoever
+ * writes it writes them behind.
+ *
+ * As in vring.c guest memory is read once and then checked, and what is found wrong is
+ * kept in vr->error.
+ */
+#include "chain.h"
+#include "packed.h"
+
+#define WRAP		((u16)(1 << VRING_PACKED_EVENT_F_WRAP_CTR))
+#define DESC_AVAIL	((u16)(1 << VRING_PACKED_DESC_F_AVAIL))
+#define DESC_USED	((u16)(1 << VRING_PACKED_DESC_F_USED))
+/* The others of an event structure's flags are reserved. */
+#define EVENT_FLAGS	3
+
+static u32 index_of(u16 place)
+{
+	return place & ~WRAP;
+}
+
+/* The place @n descriptors on, at most once around. */
+static u16 forward(const struct vxdp_vring *vr, u16 place, u32 n)
+{
+	u32 i = index_of(place) + n;
+
+	place &= WRAP;
+	if (i >= vr->num) {
+		i -= vr->num;
+		place ^= WRAP;
+	}
+	return i | place;
+}
+
+static u16 backward(const struct vxdp_vring *vr, u16 place, u32 n)
+{
+	u32 i = index_of(place);
+
+	place &= WRAP;
+	if (i < n) {
+		i += vr->num;
+		place ^= WRAP;
+	}
+	return (i - n) | place;
+}
+
+/* Descriptors from one place to another, below twice the ring: the counter is a bit. */
+static u32 distance(const struct vxdp_vring *vr, u16 from, u16 to)
+{
+	u32 a = index_of(from) + (from & WRAP ? vr->num : 0);
+	u32 b = index_of(to) + (to & WRAP ? vr->num : 0);
+
+	return b >= a ? b - a : b + 2 * vr->num - a;
+}
+
+/* Taken and not yet given back. */
+static u32 outstanding(const struct vxdp_vring *vr)
+{
+	return distance(vr, vr->last_used, vr->last_avail);
+}
+
+static u64 desc_off(u16 place)
+{
+	return index_of(place) * sizeof(struct vring_packed_desc);
+}
+
+static int read_flags(struct vxdp_vring *vr, u16 place, u16 *flags)
+{
+	if (vxdp_get_u16(flags, vr->desc + desc_off(place) +
+			 offsetof(struct vring_packed_desc, flags)))
+		return BROKEN(vr, FAULT);
+	return 0;
+}
+
+/* virtio 1.3, 2.8.1: the one bit as the counter, the other not. */
+static bool is_avail(u16 flags, u16 place)
+{
+	bool avail = flags & DESC_AVAIL, used = flags & DESC_USED;
+
+	return avail != used && avail == !!(place & WRAP);
+}
+
+static bool avail_at(struct vxdp_vring *vr, u16 place)
+{
+	u16 flags;
+
+	return !read_flags(vr, place, &flags) && is_avail(flags, place);
+}
+
+/**
+ * vxdp_packed_start() - as vxdp_vring_start()
+ * @vr: with its addresses and base set
+ *
+ * Return: 0; -EINVAL where the base is not in the ring, or says that more than the
+ * ring holds was taken; -EFAULT where the ring cannot be accessed.
+ */
+int vxdp_packed_start(struct vxdp_vring *vr)
+{
+	u16 word;
+
+	if (index_of(vr->last_avail) >= vr->num || index_of(vr->last_used) >= vr->num ||
+	    outstanding(vr) > vr->num)
+		return -EINVAL;
+	if (vxdp_put_u16(vr->used_flags, vr->used +
+			 offsetof(struct vring_packed_desc_event, flags)) ||
+	    (vr->log_used && vxdp_log_write(vr->log_base, vr->log_addr,
+					    sizeof(struct vring_packed_desc_event))) ||
+	    vxdp_get_u16(&word, vr->avail) ||
+	    vxdp_get_u16(&word, vr->desc + desc_off(vr->last_avail)))
+		return -EFAULT;
+	vr->ahead = 0;
+	vr->signalled_valid = false;
+	vr->error = 0;
+	return 0;
+}
+
+/* virtio 1.3, 2.8.7: all of the table; of its flags only F_WRITE means anything. */
+static int add_indirect(struct vxdp_vring *vr, struct vxdp_chain *c,
+			const struct vring_packed_desc *table)
+{
+	u32 i, count = table->len / sizeof(*table);
+	struct vring_packed_desc desc;
+
+	if (table->len % sizeof(*table) || !count)
+		return BROKEN(vr, INDIRECT);
+	/* Bounded by what vxdp_chain_add() takes. */
+	for (i = 0; i < count; i++) {
+		if (vxdp_chain_read_table(vr, table->addr + i * sizeof(desc), &desc,
+					  sizeof(desc)) ||
+		    vxdp_chain_add(vr, c, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* The first one's flags were read before all else and are not read again. */
+static int read_desc(struct vxdp_vring *vr, u16 place, struct vring_packed_desc *desc,
+		     bool first)
+{
+	size_t len = first ? offsetof(struct vring_packed_desc, flags) : sizeof(*desc);
+
+	if (vxdp_copy_from_user(desc, vr->desc + desc_off(place), len))
+		return BROKEN(vr, FAULT);
+	return 0;
+}
+
+/* Return: descriptors of the ring, or negative. @id is that of the last of them. */
+static int walk_chain(struct vxdp_vring *vr, struct vxdp_chain *c, u16 flags, u16 *id)
+{
+	u32 n, room = vr->num - outstanding(vr);
+	struct vring_packed_desc desc;
+	u16 place = vr->last_avail;
+
+	desc.flags = flags;
+	for (n = 0;; place = forward(vr, place, 1)) {
+		/* Only a driver that lies makes what we still have available again. */
+		if (n == room)
+			return n ? BROKEN(vr, LOOP) : BROKEN(vr, AVAIL);
+		if (read_desc(vr, place, &desc, !n))
+			return -EINVAL;
+		n++;
+		if (desc.flags & VRING_DESC_F_INDIRECT ? add_indirect(vr, c, &desc) :
+		    vxdp_chain_add(vr, c, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE))
+			return -EINVAL;
+		if (!(desc.flags & VRING_DESC_F_NEXT))
+			break;
+	}
+	*id = desc.id;
+	return n;
+}
+
+/**
+ * vxdp_packed_next() - as vxdp_vring_next()
+ * @vr: the ring
+ * @chain: in: iov, iov_max, seg; out: the chain
+ *
+ * Return: 1, 0 where none is available, negative where the ring broke.
+ */
+int vxdp_packed_next(struct vxdp_vring *vr, struct vxdp_chain *chain)
+{
+	u16 flags, id;
+	int n;
+
+	if (vr->error || read_flags(vr, vr->last_avail, &flags))
+		return -EINVAL;
+	if (!is_avail(flags, vr->last_avail))
+		return 0;
+	/* (B) */
+	smp_rmb();
+
+	vxdp_chain_clear(chain);
+	n = walk_chain(vr, chain, flags, &id);
+	if (n < 0)
+		return n;
+	if (!(chain->out_len + chain->in_len))
+		return BROKEN(vr, LEN);
+	chain->head = (u32)n << 16 | id;
+	vr->last_avail = forward(vr, vr->last_avail, n);
+	vr->ahead -= min_t(u16, vr->ahead, n);
+	return 1;
+}
+
+/**
+ * vxdp_packed_rewind() - as vxdp_vring_rewind()
+ * @vr: the ring
+ * @n: descriptors
+ */
+void vxdp_packed_rewind(struct vxdp_vring *vr, u16 n)
+{
+	vr->last_avail = backward(vr, vr->last_avail, n);
+	vr->ahead += n;
+}
+
+/**
+ * vxdp_packed_empty() - as vxdp_vring_empty()
+ * @vr: the ring
+ *
+ * Return: true where there is nothing to take, and where the ring is broken.
+ */
+bool vxdp_packed_empty(struct vxdp_vring *vr)
+{
+	return vr->error || !avail_at(vr, vr->last_avail);
+}
+
+/*
+ * VHOST_SET_VRING_ADDR brings the guest's address of the device area only, so that of a
+ * descriptor is looked for in the memory table. More than one region may have it.
+ */
+static int log_desc(struct vxdp_vring *vr, u64 off)
+{
+	const struct vhost_memory_region *r;
+	u64 uaddr = vr->desc + off, at;
+	bool found = false;
+
+	if (!vr->log_used)
+		return 0;
+	for (r = vr->mem->region; r < vr->mem->region + vr->mem->nr; r++) {
+		at = uaddr - r->userspace_addr;
+		if (at >= r->memory_size)
+			continue;
+		found = true;
+		if (vxdp_log_write(vr->log_base, r->guest_phys_addr + at, 1))
+			return -EFAULT;
+	}
+	return found ? 0 : -EFAULT;
+}
+
+/* Of the first of a batch the flags come last: only they let the driver see it. */
+static int put_used(struct vxdp_vring *vr, u16 place, u32 id, u32 len, bool first)
+{
+	u64 off = desc_off(place);
+	struct vring_packed_desc desc = { .len = len, .id = id };
+	const u64 at = offsetof(struct vring_packed_desc, len);
+	const u64 flags_at = offsetof(struct vring_packed_desc, flags);
+
+	desc.flags = (place & WRAP ? DESC_AVAIL | DESC_USED : 0) |
+		     (len ? VRING_DESC_F_WRITE : 0);
+	if (vxdp_copy_to_user(vr->desc + off + at, &desc.len,
+			      first ? flags_at - at : sizeof(desc) - at))
+		return BROKEN(vr, FAULT);
+	if (first) {
+		/* (C) */
+		smp_wmb();
+		if (vxdp_put_u16(desc.flags, vr->desc + off + flags_at))
+			return BROKEN(vr, FAULT);
+	}
+	/* A descriptor lies on one page. */
+	return log_desc(vr, off) ? BROKEN(vr, FAULT) : 0;
+}
+
+static void advance_used(struct vxdp_vring *vr, u32 n)
+{
+	/* Past the driver's event once around: it cannot tell old from new. */
+	if (distance(vr, vr->signalled_used, vr->last_used) + n >= 2 * vr->num)
+		vr->signalled_valid = false;
+	vr->last_used = forward(vr, vr->last_used, n);
+}
+
+static int put_batch(struct vxdp_vring *vr, const struct vxdp_used *elem, u16 n)
+{
+	u16 place = vr->last_used;
+	u32 i;
+
+	if (vxdp_vring_one_for_all(vr, elem, n))
+		return put_used(vr, place, elem[n - 1].id, elem[n - 1].len, true);
+	for (i = 1; i < n; i++) {
+		place = forward(vr, place, elem[i - 1].id >> 16);
+		if (put_used(vr, place, elem[i].id, elem[i].len, false))
+			return -EINVAL;
+	}
+	return put_used(vr, vr->last_used, elem[0].id, elem[0].len, true);
+}
+
+/**
+ * vxdp_packed_add_used() - as vxdp_vring_add_used()
+ * @vr: the ring
+ * @elem: heads and bytes written, in the order of use
+ * @n: how many, not 0
+ *
+ * The driver sees all of them, or none.
+ *
+ * Return: 0, or negative where the ring broke.
+ */
+int vxdp_packed_add_used(struct vxdp_vring *vr, const struct vxdp_used *elem, u16 n)
+{
+	u32 i, descs = 0;
+
+	for (i = 0; i < n; i++)
+		descs += elem[i].id >> 16;
+	/* More than was taken would be the caller's fault, not the driver's. */
+	if (descs > outstanding(vr))
+		return BROKEN(vr, AVAIL);
+	if (put_batch(vr, elem, n))
+		return -EINVAL;
+	advance_used(vr, descs);
+	return 0;
+}
+
+/**
+ * vxdp_packed_wants_signal() - as vxdp_vring_wants_signal()
+ * @vr: the ring, flags of what is used written, and a full barrier since
+ * @flags: of the driver's event structure
+ * @off_wrap: of the same, read behind the flags
+ *
+ * virtio 1.3, 2.8.10. Reserved flags, and places that the ring does not have, are taken
+ * as a wish to hear: too much is safe.
+ *
+ * Return: true where the call eventfd is to be signalled.
+ */
+bool vxdp_packed_wants_signal(struct vxdp_vring *vr, u16 flags, u16 off_wrap)
+{
+	u16 old = vr->signalled_used;
+	bool valid = vr->signalled_valid;
+
+	vr->signalled_used = vr->last_used;
+	vr->signalled_valid = true;
+	flags &= EVENT_FLAGS;
+	if (flags == VRING_PACKED_EVENT_FLAG_DISABLE)
+		return false;
+	if (flags != VRING_PACKED_EVENT_FLAG_DESC || !valid ||
+	    !vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX) || index_of(off_wrap) >= vr->num)
+		return true;
+	return distance(vr, old, off_wrap) < distance(vr, old, vr->last_used);
+}
+
+/**
+ * vxdp_packed_need_signal() - as vxdp_vring_need_signal()
+ * @vr: the ring, after vxdp_packed_add_used()
+ *
+ * Return: true where the call eventfd is to be signalled.
+ */
+bool vxdp_packed_need_signal(struct vxdp_vring *vr)
+{
+	u16 flags = VRING_PACKED_EVENT_FLAG_ENABLE, off_wrap = 0;
+	bool unknown;
+
+	/* (E) */
+	smp_mb();
+	unknown = vxdp_get_u16(&flags, vr->avail +
+			       offsetof(struct vring_packed_desc_event, flags));
+	if ((flags & EVENT_FLAGS) == VRING_PACKED_EVENT_FLAG_DESC) {
+		smp_rmb();
+		unknown |= !!vxdp_get_u16(&off_wrap, vr->avail);
+	}
+	return vxdp_packed_wants_signal(vr, flags, off_wrap) || unknown;
+}
+
+static int put_event_flags(struct vxdp_vring *vr, u16 flags)
+{
+	if (vr->used_flags == flags)
+		return 0;
+	vr->used_flags = flags;
+	return vxdp_vring_put_used_u16(vr, offsetof(struct vring_packed_desc_event, flags),
+				       flags);
+}
+
+static int tell_driver(struct vxdp_vring *vr, u16 place)
+{
+	if (!vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX))
+		return put_event_flags(vr, VRING_PACKED_EVENT_FLAG_ENABLE);
+	if (vxdp_vring_put_used_u16(vr, 0, place))
+		return -EINVAL;
+	smp_wmb();
+	return put_event_flags(vr, VRING_PACKED_EVENT_FLAG_DESC);
+}
+
+/**
+ * vxdp_packed_enable_kick() - as vxdp_vring_enable_kick()
+ * @vr: the ring, seen empty (or, after a rewind, without enough)
+ *
+ * Return: true where chains came in meanwhile: disable kicks again and go on.
+ */
+bool vxdp_packed_enable_kick(struct vxdp_vring *vr)
+{
+	u16 place = forward(vr, vr->last_avail, vr->ahead);
+
+	if (vr->error || tell_driver(vr, place))
+		return false;
+	/* (G) */
+	smp_mb();
+	return avail_at(vr, place);
+}
+
+/**
+ * vxdp_packed_disable_kick() - as vxdp_vring_disable_kick()
+ * @vr: the ring
+ *
+ * With VIRTIO_RING_F_EVENT_IDX there is nothing to write: the place stays behind.
+ */
+void vxdp_packed_disable_kick(struct vxdp_vring *vr)
+{
+	if (!vr->error && !vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX))
+		put_event_flags(vr, VRING_PACKED_EVENT_FLAG_DISABLE);
+}
