@@ -11,6 +11,7 @@
 #include "kfunc.h"
 #include "netlink.h"
 #include "port.h"
+#include "queue.h"
 #include "taker.h"
 #include "uplink.h"
 
@@ -71,6 +72,7 @@ static void __exit vxdp_exit(void)
 	vxdp_taker_exit();
 	vxdp_fast_exit();
 	vxdp_buf_exit();
+	vxdp_scratch_exit();
 	rcu_barrier();
 }
 

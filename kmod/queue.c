@@ -65,31 +65,6 @@ struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port)
 	return q;
 }
 
-static int alloc_scratch(struct vxdp_queue *q)
-{
-	int ret;
-
-	q->scratch = kvzalloc(sizeof(*q->scratch), GFP_KERNEL_ACCOUNT);
-	if (!q->scratch)
-		return -ENOMEM;
-	if (!q->port->xdp)
-		return 0;
-	ret = vxdp_fast_start(q);
-	if (ret) {
-		kvfree(q->scratch);
-		q->scratch = NULL;
-	}
-	q->rxq.queue_index = q->index;
-	return ret;
-}
-
-static void free_scratch(struct vxdp_queue *q)
-{
-	vxdp_pages_stop(&q->fast.pages, q->mm);
-	kvfree(q->scratch);
-	q->scratch = NULL;
-}
-
 /**
  * vxdp_queue_set_owner() - VHOST_SET_OWNER
  * @q: the queue pair; its lock held
@@ -103,14 +78,17 @@ int vxdp_queue_set_owner(struct vxdp_queue *q)
 	lockdep_assert_held(&q->lock);
 	if (q->mm)
 		return -EBUSY;
-	ret = alloc_scratch(q);
-	if (ret)
-		return ret;
+	if (q->port->xdp) {
+		q->rxq.queue_index = q->index;
+		ret = vxdp_fast_start(q);
+		if (ret)
+			return ret;
+	}
 	mmgrab(current->mm);
 	q->mm = current->mm;
 	ret = vxdp_worker_start(&q->worker, q->vmm_thread);
 	if (ret) {
-		free_scratch(q);
+		vxdp_pages_stop(&q->fast.pages, q->mm);
 		mmdrop(q->mm);
 		q->mm = NULL;
 	}
@@ -192,7 +170,7 @@ static void cleanup(struct vxdp_queue *q)
 	vxdp_pages_set_memory(&q->fast.pages, NULL);
 	vxdp_memory_free(q->mem);
 	q->mem = NULL;
-	free_scratch(q);
+	vxdp_pages_stop(&q->fast.pages, q->mm);
 	if (q->mm)
 		mmdrop(q->mm);
 	q->mm = NULL;

@@ -77,8 +77,8 @@ struct vxdp_ring {
 /**
  * struct vxdp_scratch - working room of the worker
  *
- * Used under one ring's lock at a time, by the worker only. Allocated with the
- * owner, so that a port at rest costs nothing.
+ * Used under one ring's lock at a time, by the worker only, and only for a turn: so a
+ * port at rest has none.
  */
 struct vxdp_scratch {
 	struct iovec iov[VXDP_CHAIN_IOV_MAX];
@@ -108,7 +108,7 @@ struct vxdp_scratch {
  * @vmm_thread: the worker is, or will be, a thread of the VMM, not one of the
  *	kernel; @lock
  * @worker: the thread
- * @scratch: its working room; NULL while there is no owner
+ * @scratch: its working room, the worker's own; NULL while it has nothing to do
  * @rx_live: the guest has posted buffers, frames may be put into @backlog: a guest
  *	that uses fewer queue pairs than it has leaves the others empty. Written
  *	under the receive ring's lock and by the dying worker, read by programs
@@ -172,6 +172,11 @@ int vxdp_queue_set_memory(struct vxdp_queue *q, struct vxdp_memory *mem);
 int vxdp_queue_set_log_base(struct vxdp_queue *q, u64 base);
 void vxdp_queue_set_log_fd(struct vxdp_queue *q, struct eventfd_ctx *ctx);
 int vxdp_queue_set_backend(struct vxdp_queue *q, u32 index, int fd);
+
+/* scratch.c: working room */
+struct vxdp_scratch *vxdp_scratch_get(void);
+void vxdp_scratch_put(struct vxdp_scratch *s);
+void vxdp_scratch_exit(void);
 
 /* ring.c: one virtqueue */
 void vxdp_ring_init(struct vxdp_ring *ring, struct vxdp_queue *q, enum vxdp_work work);

@@ -27,10 +27,13 @@ static bool run(void *data)
 		vxdp_stats_add(q->port->stats, VHOST_XDP_STAT_WAKEUPS, 1);
 	}
 
+	q->scratch = vxdp_scratch_get();
 	if (todo & BIT(VXDP_WORK_TX))
 		vxdp_tx_run(q);
 	if (todo & BIT(VXDP_WORK_RX))
 		vxdp_rx_run(q);
+	vxdp_scratch_put(q->scratch);
+	q->scratch = NULL;
 	cond_resched();
 	return true;
 }
