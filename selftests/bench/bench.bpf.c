@@ -19,6 +19,11 @@ __u32 next;
 /* The last byte of the destination is 1 for one frame of so many, else 0; 0: as is. */
 __u32 quiet_every;
 
+/* To so many ports in turn, a burst to each, from this one on; 0: as it is. */
+__u32 ports;
+__u32 first_port;
+__u32 burst = 1;
+
 /* By the last byte of the source. */
 __u64 arrived[2];
 
@@ -44,6 +49,19 @@ static __always_inline int source_mixed(struct xdp_md *ctx)
 	return XDP_TX;
 }
 
+/* The addresses are those of path_mac(). */
+static __always_inline int source_ports(struct xdp_md *ctx)
+{
+	__u32 k = (first_port + next++ / burst) % ports;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	eth->h_dest[4] = 1 + k / 128;
+	eth->h_dest[5] = k % 128;
+	return XDP_TX;
+}
+
 /* Run on the wire's end by BPF_PROG_TEST_RUN: XDP_TX is out to the uplink. */
 SEC("xdp")
 int bench_source(struct xdp_md *ctx)
@@ -54,6 +72,8 @@ int bench_source(struct xdp_md *ctx)
 		sent_at = bpf_ktime_get_ns();
 	if (quiet_every)
 		return source_mixed(ctx);
+	if (ports)
+		return source_ports(ctx);
 	if (!nr_sizes)
 		return XDP_TX;
 	i = next++ % nr_sizes;

@@ -31,7 +31,7 @@ static const struct {
 	{ "ours", PATH_OURS, GUEST_LOADS | BIT(LOAD_PORTS) | FAIR |
 	  PROGS },
 	{ "ours-worker", PATH_OURS_WORKER,
-	  (GUEST_LOADS | FAIR) & ~PAIRS },
+	  (GUEST_LOADS | FAIR) & ~(PAIRS | BIT(LOAD_MEMORY)) },
 	/* Its queue is the port's own: there is no neighbour. */
 	{ "ours-xsk", PATH_OURS_XSK, TAP_LOADS & ~PAIRS },
 	{ "tap-xdp", PATH_TAP_XDP, TAP_LOADS },
@@ -152,10 +152,10 @@ static void add_ports_cases(struct list *l, unsigned int path)
 	bool has_ports = paths[path].kind != PATH_DROP;
 	unsigned int i;
 
-	/* What the source costs is the same for all. */
+	/* As many frames for each, so that ticks take the same part of a round. */
+	c.load.frames = 64 * 256;
 	for (i = 0; i < (has_ports ? 4 : 1) && !l->quick; i++) {
 		c.guests = has_ports ? ports[i] : 0;
-		c.load.frames = 64 * (has_ports ? ports[i] : 16);
 		add(l, c);
 	}
 }

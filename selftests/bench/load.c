@@ -21,6 +21,7 @@
 #include "bench.skel.h"
 
 #define SECTIONS_MAX 2048
+#define BURSTS 8	/* to ports in turn, by one call of the source */
 #define CHUNK 16	/* received frames a section; divides every round */
 #define TCP_HEADERS 54
 #define PATIENCE 4000000000ULL	/* instructions until what is missing is lost */
@@ -262,20 +263,23 @@ static void round_local(struct run *r)
 	receive(r, &r->p->guest[r->p->pairs], r->l->frames);
 }
 
-/* As many calls of the source for each path, so that its cost is the same. */
+/* As many calls of the source for each number of ports, so that its cost is the same. */
 static void round_ports(struct run *r)
 {
-	unsigned int i, n = r->l->frames / r->l->batch;
+	struct bench_bpf__bss *bss = r->p->bpf->bss;
+	unsigned int batch = r->l->batch, bursts = r->l->frames / batch, i, k, n;
 
-	for (i = 0; i < n; i++) {
-		if (r->p->guests)
-			memcpy(r->frame, r->p->guest[i * r->p->pairs].mac, 6);
-		inject(r, r->l->batch, r->l->batch);
-		if (!r->p->guests)
-			continue;
-		r->got_frames = 0;
-		receive(r, &r->p->guest[i * r->p->pairs], r->l->batch);
+	bss->ports = r->p->guests ? r->p->guests : 1;
+	for (i = 0; i < bursts; i += n) {
+		n = bursts - i < BURSTS ? bursts - i : BURSTS;
+		bss->first_port = i % bss->ports;
+		inject(r, n * batch, batch);
+		for (k = i; k < i + n && r->p->guests; k++) {
+			r->got_frames = 0;
+			receive(r, &r->p->guest[k % bss->ports * r->p->pairs], batch);
+		}
 	}
+	bss->ports = 0;
 }
 
 static void one_round(struct run *r)
@@ -383,6 +387,7 @@ static void prepare(struct run *r)
 
 	write_frames(r);
 	bss->nr_sizes = r->l->size == LOAD_IMIX ? 12 : 0;
+	r->p->bpf->data->burst = r->l->batch;
 	for (i = 0; i < 12; i++)
 		bss->sizes[i] = imix[i];
 	/* A driver of today asks for no call when a frame is sent. */

@@ -64,6 +64,14 @@ bool path_available(enum path_kind kind)
 	}
 }
 
+/* As the source in bench.bpf.c has it. */
+static void path_mac(unsigned int guest, uint8_t mac[6])
+{
+	memcpy(mac, bench_mac_wire, 6);
+	mac[4] = 1 + guest / 128;
+	mac[5] = guest % 128;
+}
+
 static void make_tap(struct path *p, unsigned int i)
 {
 	unsigned int multi = p->pairs > 1 ? IFF_MULTI_QUEUE : 0;
@@ -75,7 +83,7 @@ static void make_tap(struct path *p, unsigned int i)
 	if (p->gso)
 		NEED(!ioctl(g->tap, TUNSETOFFLOAD,
 			    TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6));
-	NEED(!net_run("ip link set %s up", name));
+	net_link(name, true);
 }
 
 #define MAC_FMT "%02x:%02x:%02x:%02x:%02x:%02x"
@@ -190,7 +198,7 @@ static void make_guest(struct path *p, struct guest *g)
 		.tx_num = p->guests > 2 ? 64 : 1024,
 		.rx_len = 1536,
 		.tx_len = p->gso ? 65550 : 1514,
-		.tx_bufs = p->gso ? 64 : 1024,
+		.tx_bufs = p->gso || p->guests > 2 ? 64 : 1024,
 	};
 	unsigned int i;
 
@@ -234,7 +242,7 @@ void path_prepare(struct path *p, enum path_kind kind, unsigned int guests,
 		  unsigned int pairs, bool gso)
 {
 	bool has_guest = kind != PATH_DROP && kind != PATH_FLOOR;
-	unsigned int i, k;
+	unsigned int i;
 
 	memset(p, 0, sizeof(*p));
 	p->kind = kind;
@@ -254,10 +262,7 @@ void path_prepare(struct path *p, enum path_kind kind, unsigned int guests,
 		attach(WIRE, p->bpf->progs.bench_drop);
 	net_enter_host();
 	for (i = 0; i < p->nics; i++) {
-		k = i / pairs;
-		memcpy(p->guest[i].mac, bench_mac_wire, 6);
-		p->guest[i].mac[4] = 1 + k / 128;
-		p->guest[i].mac[5] = k % 128;
+		path_mac(i / pairs, p->guest[i].mac);
 		make_tap(p, i);
 		make_guest(p, &p->guest[i]);
 	}
