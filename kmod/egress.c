@@ -17,7 +17,7 @@
 
 /*
  * After so many offers to other ports, softirqs have their turn before the next frame.
- * A batch in which each frame has one receiver does not get there.
+ * A batch in which each frame has one receiver does not get there, but for long ones.
  */
 #define COPIES_MAX	VXDP_TX_BATCH
 

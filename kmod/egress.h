@@ -15,7 +15,7 @@
  * @delivered: some other port has taken it
  * @to_host: a copy for the exception path was made
  * @copies: how often a port was offered this frame, or another one, since softirqs
- *	were switched off
+ *	were switched off; a long frame counts as VHOST_XDP_FRAME_MAX says
  *
  * One a CPU, set while a program runs with softirqs off; no lock.
  */

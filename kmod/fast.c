@@ -303,26 +303,34 @@ static u32 fetch_chain(struct vxdp_queue *q, const struct vxdp_chain *chain)
  * Fault in what the driver has made available, each chain once, and hold it against
  * the rules: vr.error says where it breaks one. Where a page was not known, those
  * that come next may be gone, too.
+ *
+ * Whoever waits for the ring's lock, or for the worker, is not to wait for all of it:
+ * the worker then comes again for the rest.
  */
 static void fetch_buffers(struct vxdp_queue *q)
 {
 	struct vxdp_vring *vr = &rx_ring(q)->vr;
 	struct vxdp_scratch *s = q->scratch;
+	struct vxdp_fast *f = &q->fast;
 	struct vxdp_chain chain = {
 		.iov = s->iov, .iov_max = VXDP_CHAIN_IOV_MAX, .seg = s->seg,
 	};
-	u32 n, faults = 0, max = q->fast.missed ? AGAIN_MAX : AHEAD_MAX;
+	u32 n, faults = 0, max = f->missed ? AGAIN_MAX : AHEAD_MAX;
 	u16 first = vr->last_avail;
+	bool rest = false;
 
-	if (!q->fast.missed &&
-	    (u16)(q->fast.fetched - first) <= (u16)(vr->avail_idx - first))
-		vr->last_avail = q->fast.fetched;
-	/* Whoever waits for the ring's lock has waited long enough by then. */
-	for (n = 0; n < max && faults < FAULTS_MAX && vxdp_vring_next(vr, &chain) > 0; n++)
+	if (!f->missed && (u16)(f->fetched - first) <= (u16)(vr->avail_idx - first))
+		vr->last_avail = f->fetched;
+	for (n = 0; n < max && !rest && vxdp_vring_next(vr, &chain) > 0; n++) {
 		faults += fetch_chain(q, &chain);
-	if (!q->fast.missed)
-		q->fast.fetched = vr->last_avail;
-	q->fast.missed = false;
+		rest = faults >= FAULTS_MAX || (n >= AGAIN_MAX && READ_ONCE(q->worker.pending));
+	}
+	if (!f->missed) {
+		f->fetched = vr->last_avail;
+		if (rest)
+			vxdp_worker_queue(&q->worker, VXDP_WORK_RX);
+	}
+	f->missed = false;
 	vr->last_avail = first;
 }
 

@@ -127,8 +127,9 @@ static bool takes_whole(const struct vxdp_queue *q, const struct vxdp_gso *gso, 
 }
 
 /*
- * For a guest that takes it. The header is made of what was held against the frame:
- * whatever else the sender has written into its own is no business of this guest's.
+ * For a guest that takes it: into its buffers, or the backlog. The header is made of
+ * what was held against the frame: whatever else the sender has written into its own
+ * is no business of this guest's.
  */
 static int deliver_whole(struct vxdp_port *port, struct vxdp_queue *q,
 			 const struct xdp_buff *xdp, const struct vxdp_gso *gso,
@@ -142,9 +143,14 @@ static int deliver_whole(struct vxdp_port *port, struct vxdp_queue *q,
 		.csum_start = gso->l4,
 		.csum_offset = from->csum_offset,
 	};
-	struct vxdp_frame *frame = vxdp_frame_share(xdp, &hdr, GFP_ATOMIC);
+	struct vxdp_frame *frame;
 	LIST_HEAD(frames);
 
+	if (vxdp_put_gso(q, xdp, gso->len, &hdr))
+		return 0;
+	if (is_full(port, q))
+		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
+	frame = vxdp_frame_share(xdp, &hdr, GFP_ATOMIC);
 	if (!frame)
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_NOMEM, -ENOMEM);
 	list_add(&frame->node, &frames);
@@ -168,10 +174,10 @@ static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
 			   xdp_get_buff_len(xdp)))
 		return -EINVAL;
 
-	if (is_full(port, q))
-		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
 	if (takes_whole(q, &gso, hdr.gso_type))
 		return deliver_whole(port, q, xdp, &gso, &hdr);
+	if (is_full(port, q))
+		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
 	nr = vxdp_gso_segs(&gso);
 	if (nr > LOCAL_SEGS_MAX)
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_OVERSIZE, -EMSGSIZE);
@@ -203,6 +209,18 @@ static __always_inline struct vxdp_queue *find_queue(u32 port_id, u32 from)
 	return set->queue[from];
 }
 
+/*
+ * A port was offered the frame, on whichever lane: for the bound on what is copied with
+ * softirqs off, long frames count by their length, as in the backlog.
+ */
+static __always_inline void offered(struct vxdp_egress *e, u32 len, bool delivered)
+{
+	e->offered = true;
+	e->delivered |= delivered;
+	e->copies += likely(len <= VHOST_XDP_FRAME_MAX) ? 1 :
+		     DIV_ROUND_UP(len, VHOST_XDP_FRAME_MAX);
+}
+
 /* A plain frame of another guest. */
 static bool deliver_local(struct vxdp_egress *e, const struct xdp_buff *xdp, u32 port_id)
 {
@@ -211,8 +229,7 @@ static bool deliver_local(struct vxdp_egress *e, const struct xdp_buff *xdp, u32
 
 	if (!q || len > VHOST_XDP_FRAME_MAX || !vxdp_put(q, xdp, len, false, true))
 		return false;
-	e->offered = true;
-	e->delivered = true;
+	offered(e, len, true);
 	return true;
 }
 
@@ -251,12 +268,8 @@ static noinline int deliver_any(struct xdp_buff *xdp, u32 port_id, u64 flags)
 		ret = deliver_gso(port, q, e->slot);
 	else
 		ret = deliver(port, q, xdp, e, flags & VHOST_XDP_DELIVER_STRIP_VLAN);
-	if (e && ret != -EINVAL) {
-		e->offered = true;
-		e->copies++;
-	}
-	if (e && !ret)
-		e->delivered = true;
+	if (e && ret != -EINVAL)
+		offered(e, xdp_get_buff_len(xdp), !ret);
 unlock:
 	rcu_read_unlock();
 	return ret;

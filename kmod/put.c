@@ -10,9 +10,13 @@
  */
 #include "put.h"
 
-/* Buffers one frame may need here; more are the worker's. */
-#define PIECES_MAX	24
-#define CHAIN_MAX	8
+/*
+ * Pieces of pages that one frame may need here; more are the worker's. It is enough
+ * for 64 KiB in buffers of 1500 bytes that lie anywhere.
+ */
+#define PIECES_MAX	128
+/* Descriptors of a chain: for 64 KiB in pages. */
+#define CHAIN_MAX	(MAX_SKB_FRAGS + 2)
 
 /* Where a frame goes: pieces of the guest's buffers. */
 struct place {
@@ -24,6 +28,9 @@ struct place {
 	} piece[PIECES_MAX];
 	struct vxdp_used used[PIECES_MAX];
 };
+
+/* Too much for the stack. Softirqs off, and nobody keeps anything in it. */
+static DEFINE_PER_CPU(struct place, place);
 
 static bool add_buffer(struct vxdp_queue *q, struct place *to, u64 gpa, u32 len)
 {
@@ -98,43 +105,53 @@ static bool find_place(struct vxdp_queue *q, struct place *to, u32 need)
 	return to->heads + (u16)(f->next - f->published) <= f->mask + 1;
 }
 
-static void write_bytes(struct place *to, u32 *piece, u32 *off, const void *from, u32 len)
+/* How far a place is written. */
+struct cursor {
+	const struct piece *piece;
+	const struct piece *end;
+	u32 off;
+};
+
+static void write_bytes(struct cursor *to, const void *from, u32 len)
 {
 	u32 part;
 
-	while (len) {
-		part = min(len, to->piece[*piece].len - *off);
-		vxdp_put_bytes(to->piece[*piece].at + *off, from, part);
+	while (len && to->piece != to->end) {
+		part = min(len, to->piece->len - to->off);
+		vxdp_put_bytes(to->piece->at + to->off, from, part);
 		from += part;
 		len -= part;
-		*off += part;
-		if (*off == to->piece[*piece].len) {
-			*off = 0;
-			(*piece)++;
+		to->off += part;
+		if (to->off == to->piece->len) {
+			to->off = 0;
+			to->piece++;
 		}
 	}
 }
 
-static void write_frame(struct vxdp_queue *q, struct place *to,
-			const struct xdp_buff *xdp, bool strip)
+static void write_frame(struct vxdp_queue *q, const struct place *place,
+			const struct xdp_buff *xdp, const struct virtio_net_hdr *from, bool strip)
 {
-	struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = cpu_to_le16(to->heads) };
+	struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = cpu_to_le16(place->heads) };
+	struct cursor to = { place->piece, place->piece + place->nr };
 	const u32 macs = 2 * ETH_ALEN;
 	const struct skb_shared_info *sinfo;
 	const void *data = xdp->data;
-	u32 piece = 0, off = 0, i;
+	u32 i;
 
-	write_bytes(to, &piece, &off, &hdr, q->hdr_len);
+	if (from)
+		hdr.hdr = *from;
+	write_bytes(&to, &hdr, q->hdr_len);
 	if (strip) {
-		write_bytes(to, &piece, &off, data, macs);
+		write_bytes(&to, data, macs);
 		data += macs + VLAN_HLEN;
 	}
-	write_bytes(to, &piece, &off, data, xdp->data_end - data);
+	write_bytes(&to, data, xdp->data_end - data);
 	if (likely(!xdp_buff_has_frags(xdp)))
 		return;
 	sinfo = xdp_get_shared_info_from_buff(xdp);
 	for (i = 0; i < sinfo->nr_frags; i++)
-		write_bytes(to, &piece, &off, skb_frag_address(&sinfo->frags[i]),
+		write_bytes(&to, skb_frag_address(&sinfo->frags[i]),
 			    skb_frag_size(&sinfo->frags[i]));
 }
 
@@ -155,18 +172,18 @@ static void commit(struct vxdp_fast *f, const struct place *to)
 }
 
 /* Any frame, any buffers. */
-static noinline bool put_any(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
-			     bool strip)
+static noinline bool put_any(struct vxdp_queue *q, const struct xdp_buff *xdp,
+			     const struct virtio_net_hdr *hdr, u32 len, bool strip)
 {
-	struct place to __uninitialized;
+	struct place *to = this_cpu_ptr(&place);
 
 	/* The linear part has both addresses and the tag, or we are too clever. */
 	if (strip && xdp->data_end - xdp->data < VLAN_ETH_HLEN)
 		return false;
-	if (!find_place(q, &to, q->hdr_len + len))
+	if (!find_place(q, to, q->hdr_len + len))
 		return false;
-	write_frame(q, &to, xdp, strip);
-	commit(&q->fast, &to);
+	write_frame(q, to, xdp, hdr, strip);
+	commit(&q->fast, to);
 	return true;
 }
 
@@ -174,7 +191,14 @@ static bool put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool 
 {
 	if (!strip && !xdp_buff_has_frags(xdp) && vxdp_put_simple(&q->fast, xdp->data, len, true))
 		return true;
-	return put_any(q, xdp, len, strip);
+	return put_any(q, xdp, NULL, len, strip);
+}
+
+static void count_local(struct vxdp_queue *q, u32 len)
+{
+	q->fast.uncounted++;
+	vxdp_stats_packet(q->port->stats, VHOST_XDP_STAT_RX_LOCAL_PACKETS, len);
+	vxdp_count(q, VHOST_XDP_STAT_RX_FAST_PACKETS, 1);
 }
 
 /**
@@ -196,22 +220,53 @@ bool vxdp_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool st
 
 	if (!READ_ONCE(f->on))
 		return false;
-	spin_lock(&f->pages.lock);
+	vxdp_lock(&f->pages.lock);
 	if (f->on) {
-		done = vxdp_fast_ready(q, !local) && put(q, xdp, len, strip);
-		if (done && local) {
-			f->uncounted++;
-			vxdp_stats_packet(q->port->stats, VHOST_XDP_STAT_RX_LOCAL_PACKETS, len);
-			vxdp_count(q, VHOST_XDP_STAT_RX_FAST_PACKETS, 1);
-		} else if (done) {
+		done = (f->next != f->stop || vxdp_fast_ready(q, !local)) &&
+		       put(q, xdp, len, strip);
+		if (done && local)
+			count_local(q, len);
+		else if (done)
 			f->bytes += len;
-		}
 		if (done)
 			vxdp_fast_done(q);
 		else
 			vxdp_fast_end_locked(q);
 	}
-	spin_unlock(&f->pages.lock);
+	vxdp_unlock(&f->pages.lock);
+	return done;
+}
+
+/**
+ * vxdp_put_gso() - put another guest's GSO frame, whole, into the guest's buffers
+ * @q: whose guest, which takes it
+ * @xdp: the frame
+ * @len: its length
+ * @hdr: its virtio-net header
+ *
+ * As vxdp_put(), which see. The ring stays softirqs', so such frames and others
+ * between two guests need no worker's turn to stay in order.
+ *
+ * Context: softirqs off.
+ * Return: false where it is the backlog's; softirqs do not own the ring then.
+ */
+bool vxdp_put_gso(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
+		  const struct virtio_net_hdr *hdr)
+{
+	struct vxdp_fast *f = &q->fast;
+	bool done = false;
+
+	if (!READ_ONCE(f->on))
+		return false;
+	vxdp_lock(&f->pages.lock);
+	if (f->on) {
+		done = vxdp_fast_ready(q, false) && put_any(q, xdp, hdr, len, false);
+		if (done)
+			count_local(q, len);
+		else
+			vxdp_fast_end_locked(q);
+	}
+	vxdp_unlock(&f->pages.lock);
 	return done;
 }
 
@@ -227,7 +282,5 @@ bool vxdp_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool st
  */
 bool vxdp_put_possible(struct vxdp_queue *q)
 {
-	struct place to __uninitialized;
-
-	return find_place(q, &to, q->hdr_len + ETH_ZLEN);
+	return find_place(q, this_cpu_ptr(&place), q->hdr_len + ETH_ZLEN);
 }

@@ -136,6 +136,8 @@ static __always_inline bool vxdp_put_plain(struct vxdp_fast *f, const struct xdp
 
 bool vxdp_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool strip,
 	      bool local);
+bool vxdp_put_gso(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
+		  const struct virtio_net_hdr *hdr);
 bool vxdp_put_possible(struct vxdp_queue *q);
 
 #endif /* VXDP_PUT_H */
