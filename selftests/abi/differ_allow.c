@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * differ_allow.c - the differences that are meant, each with its reason; they
+ * stand in docs/abi.md. The first column is in-tree vhost-net, the second a port.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "differ.h"
+
+#define FITS(name)							\
+	static bool name(const struct dseq *q, const struct dstep *s,	\
+			 const struct note *intree, const struct note *ours)
+
+static bool answers(const struct note *n, long ret, uint64_t val)
+{
+	return n->what == SAW_ANSWER && n->ret == ret && n->val == val;
+}
+
+/* In-tree has the IOTLB; packed rings and buffers in order are a port's own. */
+FITS(features_offered)
+{
+	const uint64_t theirs = BIT64(VIRTIO_F_ACCESS_PLATFORM);
+	const uint64_t ours_only = BIT64(34) | BIT64(35);
+
+	(void)q;
+	return s->op == OP_GET_FEATURES && answers(intree, 0, intree->val) &&
+	       answers(ours, 0, ours->val) &&
+	       (intree->val & ~theirs) == (ours->val & ~ours_only);
+}
+
+FITS(platform_taken)
+{
+	(void)q;
+	return s->op == OP_FEATURES && answers(intree, 0, 0) &&
+	       answers(ours, -EOPNOTSUPP, 0) &&
+	       s->val & BIT64(VIRTIO_F_ACCESS_PLATFORM);
+}
+
+FITS(msg_v2_offered)
+{
+	(void)q;
+	return s->op == OP_GET_BACKEND_FEATURES && answers(intree, 0, 2) &&
+	       answers(ours, 0, 0);
+}
+
+FITS(msg_v2_taken)
+{
+	(void)q;
+	return s->op == OP_BACKEND_FEATURES && s->val == 2 &&
+	       answers(intree, 0, 0) && answers(ours, -EOPNOTSUPP, 0);
+}
+
+FITS(message_written)
+{
+	(void)q;
+	return s->op == OP_FILE && answers(intree, -EFAULT, intree->val) &&
+	       answers(ours, -EINVAL, ours->val);
+}
+
+FITS(features_array)
+{
+	(void)q;
+	return s->op == OP_ARRAY && intree->ret < 0 && ours->ret == 0;
+}
+
+FITS(no_memory)
+{
+	(void)q;
+	return s->op == OP_MEM && s->n >= 8 && answers(intree, 0, 0) &&
+	       answers(ours, -EFAULT, 0);
+}
+
+/* Was the used ring to be logged, at some time before? */
+static bool logged_before(const struct dseq *q, const struct dstep *s)
+{
+	const struct dstep *x;
+
+	for (x = q->step; x < s; x++)
+		if (x->op == OP_ADDR && (x->n == 1 || (x->n == 2 && x->val == 1)))
+			return true;
+	return false;
+}
+
+FITS(no_log)
+{
+	return s->op == OP_BACKEND && logged_before(q, s) &&
+	       answers(intree, 0, 0) && answers(ours, -EFAULT, 0);
+}
+
+FITS(num_buffers)
+{
+	(void)q;
+	(void)s;
+	return intree->what == SAW_NUM_BUFFERS && intree->val == 0xa5a5 &&
+	       ours->val == 1;
+}
+
+static bool is_bad(const struct dstep *s, const char *first, const char *second)
+{
+	const char *name = s->op == OP_BAD ? bad_name(s->n) : "";
+
+	return !__builtin_strcmp(name, first) ||
+	       !__builtin_strcmp(name, second);
+}
+
+FITS(skipped)
+{
+	(void)q;
+	return intree->what == SAW_BASE && intree->val == 1 && !ours->val &&
+	       is_bad(s, "zero length", "wrong direction");
+}
+
+FITS(out_of_order)
+{
+	(void)q;
+	return intree->what == SAW_WIRE && intree->ret == 1 &&
+	       ours->ret == 1 && is_bad(s, "indirect, out of order", "");
+}
+
+const struct allowed allowed_ctl[] = {
+	{ "features offered", "ACCESS_PLATFORM comes with the IOTLB; in-tree has no packed rings", features_offered, false },
+	{ "ACCESS_PLATFORM taken", "comes with the IOTLB", platform_taken, true },
+	{ "IOTLB_MSG_V2 offered", "comes with the IOTLB", msg_v2_offered, false },
+	{ "IOTLB_MSG_V2 taken", "comes with the IOTLB", msg_v2_taken, false },
+	{ "IOTLB message written", "comes with the IOTLB", message_written, false },
+	{ "features array", "newer than 6.12", features_array, false },
+	{ "memory that is none", "in-tree looks only while a ring runs", no_memory, true },
+	{ "log that is none", "in-tree starts and loses pages", no_log, true },
+	{ NULL, NULL, NULL, false },
+};
+
+const struct allowed allowed_frames[] = {
+	{ "num_buffers", "virtio 1.2, 5.1.6.4.1: 1, also where nothing is merged; in-tree leaves it", num_buffers, false },
+	{ "base after a chain refused", "in-tree passes over it, and never gives it back", skipped, false },
+	{ "indirect table out of order", "virtio 1.2, 2.7.5.3: linked by next; in-tree reads on", out_of_order, false },
+	{ NULL, NULL, NULL, false },
+};
+
+const struct allowed *allowance(const struct dseq *q, const struct note *intree,
+				const struct note *ours)
+{
+	const struct allowed *a = q->frames ? allowed_frames : allowed_ctl;
+	static const struct dstep none = { .op = OP_END };
+	const struct dstep *s = intree->step < q->n ? &q->step[intree->step] :
+						      &none;
+
+	if (intree->what != ours->what || intree->step != ours->step)
+		return NULL;
+	for (; a->what; a++)
+		if (a->fits(q, s, intree, ours))
+			return a;
+	/* A guest at work may meet the ioctls' differences, too. */
+	for (a = allowed_ctl; q->frames && a->what; a++)
+		if (a->fits(q, s, intree, ours))
+			return a;
+	return NULL;
+}
