@@ -143,9 +143,9 @@ static void make_rings(struct drun *t)
 	for (i = 0; i < 2; i++) {
 		struct ring *r = &t->ring[i];
 
-		ring_init(r, &t->mem, t->seq->num[i], 0, t->seq->base[i],
-			  has(t, VIRTIO_RING_F_EVENT_IDX),
+		ring_init(r, &t->mem, t->seq->num[i], 0, t->seq->base[i], 0,
 			  has(t, VIRTIO_RING_F_INDIRECT_DESC));
+		r->event_idx = has(t, VIRTIO_RING_F_EVENT_IDX);
 		r->call2 = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		NEED(r->call2 >= 0);
 	}
