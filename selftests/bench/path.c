@@ -274,9 +274,6 @@ void path_open(struct path *p, enum path_kind kind, unsigned int guests,
 	path_prepare(p, kind, guests, pairs, gso);
 	path_attach(p, 0, p->guests);
 	path_start(p, 0, p->guests);
-	/* What udev does about the new links is not what a frame costs. */
-	if (!access("/run/udev/control", F_OK))
-		NEED(!net_run("udevadm settle"));
 }
 
 void path_close(struct path *p)
