@@ -30,8 +30,9 @@ static const struct {
 	{ "redirect", PATH_FLOOR, BIT(LOAD_RX) | BIT(LOAD_IDLE) },
 	{ "ours", PATH_OURS, GUEST_LOADS | BIT(LOAD_PORTS) | FAIR |
 	  PROGS },
+	/* It sends as the other one does. */
 	{ "ours-worker", PATH_OURS_WORKER,
-	  (GUEST_LOADS | FAIR) & ~(PAIRS | BIT(LOAD_MEMORY)) },
+	  BIT(LOAD_RX) | BIT(LOAD_LATENCY) | BIT(LOAD_IDLE) },
 	/* Its queue is the port's own: there is no neighbour. */
 	{ "ours-xsk", PATH_OURS_XSK, TAP_LOADS & ~PAIRS },
 	{ "tap-xdp", PATH_TAP_XDP, TAP_LOADS },
