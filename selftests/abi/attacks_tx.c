@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * attacks_tx.c - what a guest sends: frames that are none, lies, headers that change
+ * while they are read.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+
+#include "attacks.h"
+
+static bool all_used(struct nic *n)
+{
+	struct ring *r = &n->ring[NIC_TX];
+
+	while (nic_tx_reclaim(n), n->tx_nfree != n->tx_bufs) {
+		if (ring_call_on(r) && !wait_fd(r->call, 8000))
+			return CHECK(!"transmit chain was used");
+		eventfd_take(r->call);
+	}
+	return true;
+}
+
+/* As many frames as the ring holds, @len bytes each, with that header. */
+static bool send_all(struct bench *b, const struct virtio_net_hdr_v1 *h,
+		     unsigned int len)
+{
+	struct ring *r = &b->nic.ring[NIC_TX];
+	uint8_t *p;
+
+	while ((p = nic_tx_slot(&b->nic))) {
+		uint8_t *start = p - b->nic.hlen;
+		struct ring_seg s = { .hva = start, .len = b->nic.hlen + len };
+
+		memcpy(start, h, b->nic.hlen);
+		memset(p, 0, len);
+		NEED(ring_add(r, &s, 1, 0, false,
+			      b->nic.tx_free[--b->nic.tx_nfree]));
+	}
+	ring_publish(r);
+	return all_used(&b->nic);
+}
+
+/* CVE-2024-41090, CVE-2024-41091: less than an Ethernet header. */
+bool short_frames(void)
+{
+	static const struct virtio_net_hdr_v1 plain = { 0 };
+	unsigned int len, n;
+	struct bench b;
+	uint64_t before;
+	bool ok = true;
+
+	bench_open(&b, lane, small);
+	b.tolerant = true;
+	for (len = 0; len < 14 && ok; len++) {
+		before = lane == LANE_INTREE ? 0 :
+			 ctl_stat(PORT, VHOST_XDP_STAT_TX_DROP_SHORT);
+		ok = send_all(&b, &plain, len);
+		if (lane != LANE_INTREE)
+			ok = ok && CHECK(ctl_stat(PORT,
+					 VHOST_XDP_STAT_TX_DROP_SHORT) ==
+					 before + b.nic.tx_bufs);
+	}
+	ok = CHECK(!pkt_recv(&b.wire, &n, NULL)) && ok;
+	ok = flow_run(&b, 20, 20) && CHECK(!b.nic.tx_used_len) && ok;
+	bench_close(&b);
+	return ok;
+}
+
+static long available_kb(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	long kb = -1;
+
+	NEED(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %ld", &kb) == 1)
+			break;
+	fclose(f);
+	return kb;
+}
+
+#define LOST 40000		/* frames; a leak would be of 512 bytes each at least */
+
+/* CVE-2026-46320: frames that are refused leave no memory behind. */
+bool nothing_leaks(void)
+{
+	static const struct virtio_net_hdr_v1 plain = { 0 }, lie = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 1400,
+		.csum_offset = 65000,
+	};
+	struct nic_cfg cfg = small;
+	long before, after;
+	struct bench b;
+	unsigned int i;
+	bool ok;
+
+	cfg.tx_num = 256;
+	bench_open(&b, lane, cfg);
+	b.tolerant = true;
+	ok = send_all(&b, &plain, 13) && send_all(&b, &lie, 1500);
+	before = available_kb();
+	for (i = 0; i < LOST && ok; i += 2 * b.nic.tx_bufs)
+		ok = send_all(&b, &plain, 13) && send_all(&b, &lie, 1500);
+	after = available_kb();
+	ktap_diag("%u frames: %ld kB available before, %ld kB after", i, before,
+		  after);
+	ok = ok && CHECK(before - after < LOST / 4);
+	ok = flow_run(&b, 20, 20) && ok;
+	bench_close(&b);
+	return ok;
+}
+
+#define FLIPS 64
+
+/* The header of each slot, now one thing, now another. */
+static void *flip(void *arg)
+{
+	static const struct virtio_net_hdr_v1 h[] = {
+		{ 0 },
+		{ .flags = 1, .csum_start = 34, .csum_offset = 16 },
+		{ .flags = 1, .csum_start = 65000, .csum_offset = 16 },
+		{ .flags = 1, .csum_start = 34, .csum_offset = 65000 },
+		{ .flags = 1, .csum_start = 34, .csum_offset = 16,
+		  .gso_type = 2, .gso_size = 100 },
+	};
+	struct beside *s = arg;
+	struct nic *n = &s->b->nic;
+	unsigned int i, k = 0;
+
+	while (beside_goes_on(s)) {
+		for (i = 0; i < FLIPS; i++) {
+			uint8_t *p = n->tx_buf + i * n->tx_stride + 64 - 12;
+
+			/* One store and one: never a mixture of more than two. */
+			memcpy(p, &h[(i + k) % 5], 8);
+			memcpy(p + 8, (uint8_t *)&h[(i + k) % 5] + 8, 4);
+		}
+		k++;
+	}
+	return NULL;
+}
+
+static uint64_t sent_or_dropped(void)
+{
+	struct ctl_port p;
+	uint64_t n;
+	unsigned int i;
+
+	NEED(!ctl_get(PORT, &p));
+	n = p.stats[VHOST_XDP_STAT_TX_XDP_PACKETS] +
+	    p.stats[VHOST_XDP_STAT_TX_SKB_PACKETS] +
+	    p.stats[VHOST_XDP_STAT_TX_LOCAL_PACKETS] +
+	    p.stats[VHOST_XDP_STAT_TX_SOCK_PACKETS];
+	for (i = VHOST_XDP_STAT_TX_DROP_SHORT; i <= VHOST_XDP_STAT_TX_DROP_SOCK;
+	     i++)
+		n += p.stats[i];
+	return n;
+}
+
+/* Each frame that arrives is whole; only its checksum may have been written. */
+static bool whole(struct bench *b, unsigned int *arrived)
+{
+	unsigned int len, i;
+	uint8_t *f;
+
+	while ((f = pkt_recv(&b->wire, &len, NULL))) {
+		if (!CHECK(len == 1000))
+			return false;
+		for (i = 14; i < len; i++)
+			if (f[i] != (uint8_t)i && (i | 17) != 51)
+				return CHECK(!"frame is as sent");
+		++*arrived;
+	}
+	return true;
+}
+
+static void offer(struct bench *b)
+{
+	struct ring *r = &b->nic.ring[NIC_TX];
+	unsigned int i;
+
+	for (i = 0; i < FLIPS; i++) {
+		uint8_t *p = b->nic.tx_buf + i * b->nic.tx_stride + 64;
+		struct ring_seg s = { .hva = p - b->nic.hlen,
+				      .len = b->nic.hlen + 1000 };
+		unsigned int k;
+
+		for (k = 14; k < 1000; k++)
+			p[k] = k;
+		memcpy(p, mac_wire, 6);
+		memcpy(p + 6, mac_guest, 6);
+		p[12] = FRAME_ETHERTYPE >> 8;
+		p[13] = FRAME_ETHERTYPE & 0xff;
+		NEED(ring_add(r, &s, 1, 0, false, i));
+	}
+	ring_publish(r);
+}
+
+/* A header is judged and followed as it was read, once, whatever it is by then. */
+bool header_changes(void)
+{
+	unsigned int i, arrived = 0, sent = 0;
+	uint32_t token, len;
+	struct beside s;
+	struct bench b;
+	uint64_t before;
+	struct ring *r;
+	bool ok = true;
+
+	bench_open(&b, lane, small);
+	b.tolerant = true;
+	r = &b.nic.ring[NIC_TX];
+	before = sent_or_dropped();
+	beside_start(&s, &b, flip);
+	for (i = 0; i < 300 && ok; i++) {
+		offer(&b);
+		ok = used_up_to(r, r->last_used + FLIPS);
+		while (ring_reap(r, &token, &len))
+			ok = CHECK(!len) && ok;
+		sent += FLIPS;
+		ok = ok && whole(&b, &arrived);
+	}
+	beside_stop(&s);
+	ktap_diag("%u frames with headers that changed: %u arrived", sent,
+		  arrived);
+	ok = ok && CHECK(arrived && arrived < sent) &&
+	     CHECK(sent_or_dropped() == before + sent) &&
+	     CHECK(!eventfd_take(r->err));
+	renew(&b);
+	ok = flow_run(&b, 20, 20) && ok;
+	bench_close(&b);
+	return ok;
+}
