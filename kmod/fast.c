@@ -20,8 +20,14 @@
  * round: a NAPI of ours, which the one that receives has scheduled and which is
  * polled behind it, in the same run of the softirq, publishes for every queue pair
  * that has got something on its CPU. A frame that seems to be alone does not wait for
- * that. The barriers are those of
- * core/vring.c: (B) is in vxdp_fast_more(), (C) and (E) in publish().
+ * that. The barriers are those of core/vring.c: (B) is in vxdp_fast_more(), (C) and
+ * (E) in publish().
+ *
+ * What is written is logged where the VMM wants it: buffers with each frame, under the
+ * lock that the frame was put in under; the used ring with publish(), which comes
+ * before anybody else owns the ring, and before a page of the log or of the ring goes.
+ * So who has changed the log, by an ioctl or by taking its memory away, finds no write
+ * that is not logged. Where a page of the log is not known a frame is the worker's.
  */
 #include <linux/eventfd.h>
 #include <linux/kernel_stat.h>
@@ -41,7 +47,7 @@ MODULE_PARM_DESC(fast_rx, "frames go to the guest's buffers where the program ru
 /* Chains, and buffers of one, whose pages are looked for ahead. */
 #define AHEAD_MAX	1024
 #define AGAIN_MAX	64
-#define AHEAD_CHAIN_MAX	8
+#define AHEAD_CHAIN_MAX	8U
 /* Pages faulted in meanwhile. */
 #define FAULTS_MAX	128
 
@@ -72,6 +78,38 @@ static void count(struct vxdp_queue *q, u32 frames)
 	f->uncounted = 0;
 }
 
+/*
+ * What is written to the used ring is logged before publish() ends, and the ring's
+ * owner changes only after that: so nothing is missed, whoever changes the log.
+ */
+static noinline void log_elements(struct vxdp_queue *q, u32 n)
+{
+	const size_t elem = sizeof(struct vring_used_elem);
+	const struct vxdp_vring *vr = &rx_ring(q)->vr;
+	struct vxdp_pages *p = &q->fast.pages;
+	u32 first = (u16)(vr->last_used - n) & q->fast.mask;
+	u32 run = min(n, vr->num - first);
+	u64 at = vr->log_addr + offsetof(struct vring_used, ring);
+
+	if (!vr->log_used)
+		return;
+	vxdp_pages_log_used(p, vr->log_base, at + first * elem, run * elem);
+	if (n > run)
+		vxdp_pages_log_used(p, vr->log_base, at, (n - run) * elem);
+}
+
+static noinline void log_index(struct vxdp_queue *q)
+{
+	const struct vxdp_vring *vr = &rx_ring(q)->vr;
+
+	if (vr->log_used)
+		vxdp_pages_log_used(&q->fast.pages, vr->log_base,
+				    vr->log_addr + offsetof(struct vring_used, idx),
+				    sizeof(u16));
+	if (q->log_fd)
+		eventfd_signal(q->log_fd);
+}
+
 /* Context: fast.pages.lock, on. See (C) to (F) in core/vring.c. */
 static void publish(struct vxdp_queue *q)
 {
@@ -88,9 +126,13 @@ static void publish(struct vxdp_queue *q)
 	vr->last_avail = f->next;
 	vr->avail_idx = f->seen_avail;
 	vxdp_vring_advance_used(vr, n);
+	if (unlikely(f->log))
+		log_elements(q, n);
 	/* (C) */
 	smp_wmb();
 	WRITE_ONCE(f->used->idx, vr->last_used);
+	if (unlikely(f->log))
+		log_index(q);
 	if (!ring->call)
 		return;
 	/* (E) */
@@ -243,7 +285,8 @@ bool vxdp_fast_ready(struct vxdp_queue *q, bool wire)
 		publish(q);
 	there = f->seen_avail - f->next;
 	room -= f->next - f->published;
-	f->stop = f->next + min(room, there);
+	if (likely(!f->log))
+		f->stop = f->next + min(room, there);
 	return true;
 }
 
@@ -264,6 +307,20 @@ void vxdp_fast_done(struct vxdp_queue *q)
 	publish(q);
 }
 
+/* The words of the log that stand for the used ring. The range was checked. */
+static struct vxdp_area log_area(const struct vxdp_vring *vr)
+{
+	u64 first = vr->log_addr / VXDP_LOG_PAGE, last;
+	struct vxdp_log_word from, to;
+
+	if (!vr->log_used)
+		return (struct vxdp_area){};
+	last = (vr->log_addr + vxdp_vring_used_size(vr, vr->num) - 1) / VXDP_LOG_PAGE;
+	vxdp_log_word(vr->log_base, first, first, &from);
+	vxdp_log_word(vr->log_base, last, last, &to);
+	return (struct vxdp_area){ from.addr, to.addr + sizeof(u32) - from.addr };
+}
+
 static bool map_ring(struct vxdp_queue *q)
 {
 	const struct vxdp_vring *vr = &rx_ring(q)->vr;
@@ -272,11 +329,15 @@ static bool map_ring(struct vxdp_queue *q)
 		/* With used_event and avail_event, be they used or not. */
 		[VXDP_AREA_AVAIL] = { vr->avail, 6 + 2ULL * vr->num },
 		[VXDP_AREA_USED] = { vr->used, vxdp_vring_used_size(vr, vr->num) },
+		[VXDP_AREA_LOG] = log_area(vr),
 	};
 	struct vxdp_pages *p = &q->fast.pages;
 	bool same;
 	int i;
 
+	if (vr->log_used && !vxdp_log_access_ok(vr->log_base, vr->log_addr,
+						vxdp_vring_used_size(vr, vr->num)))
+		return false;
 	spin_lock_bh(&p->lock);
 	same = p->areas_ok;
 	for (i = 0; i < VXDP_AREAS; i++)
@@ -285,16 +346,29 @@ static bool map_ring(struct vxdp_queue *q)
 	return same || vxdp_pages_map(p, want);
 }
 
-/* Of a chain, what a frame needs. Return: pages that were not known. */
-static u32 fetch_chain(struct vxdp_queue *q, const struct vxdp_chain *chain)
+/**
+ * vxdp_fast_fetch() - fault in what a frame needs, with what of the log stands for it
+ * @q: the queue pair
+ * @seg: guest-physical ranges, in the memory table
+ * @nr: how many
+ * @len: bytes that are wanted of them
+ *
+ * Context: the worker; the receive ring's lock; may sleep.
+ * Return: pages that were not known.
+ */
+u32 vxdp_fast_fetch(struct vxdp_queue *q, const struct vxdp_seg *seg, u32 nr, u64 len)
 {
-	u64 part, left = q->hdr_len + VHOST_XDP_FRAME_MAX;
+	const struct vxdp_vring *vr = &rx_ring(q)->vr;
+	struct vxdp_pages *p = &q->fast.pages;
 	u32 i, faults = 0;
+	u64 part;
 
-	for (i = 0; i < chain->seg_num && i < AHEAD_CHAIN_MAX && left; i++) {
-		part = min(chain->seg[i].len, left);
-		faults += vxdp_pages_fetch(&q->fast.pages, chain->seg[i].gpa, part);
-		left -= part;
+	for (i = 0; i < nr && len; i++) {
+		part = min(len, seg[i].len);
+		faults += vxdp_pages_fetch(p, seg[i].gpa, part);
+		if (vr->log_all)
+			vxdp_pages_fetch_log(p, vr->log_base, seg[i].gpa, part);
+		len -= part;
 	}
 	return faults;
 }
@@ -322,7 +396,8 @@ static void fetch_buffers(struct vxdp_queue *q)
 	if (!f->missed && (u16)(f->fetched - first) <= (u16)(vr->avail_idx - first))
 		vr->last_avail = f->fetched;
 	for (n = 0; n < max && !rest && vxdp_vring_next(vr, &chain) > 0; n++) {
-		faults += fetch_chain(q, &chain);
+		faults += vxdp_fast_fetch(q, chain.seg, min(chain.seg_num, AHEAD_CHAIN_MAX),
+					  q->hdr_len + VHOST_XDP_FRAME_MAX);
 		rest = faults >= FAULTS_MAX || (n >= AGAIN_MAX && READ_ONCE(q->worker.pending));
 	}
 	if (!f->missed) {
@@ -345,6 +420,7 @@ static void take_over(struct vxdp_queue *q)
 	f->used = f->pages.area[VXDP_AREA_USED].at;
 	f->mask = vr->num - 1;
 	f->hdr_len = q->hdr_len;
+	f->log = vr->log_all || vr->log_used;
 	f->next = vr->last_avail;
 	f->stop = f->next;
 	f->published = f->next;
@@ -364,7 +440,9 @@ void vxdp_fast_begin(struct vxdp_queue *q)
 	struct vxdp_fast *f = &q->fast;
 
 	lockdep_assert_held(&rx_ring(q)->lock);
-	if (!vxdp_fast_possible(q) || vr->log_all || vr->log_used)
+	if (!vxdp_fast_possible(q) || vxdp_vring_packed(vr))
+		return;
+	if (vr->log_all && !vxdp_pages_start_log(&f->pages))
 		return;
 	fetch_buffers(q);
 	if (vr->error || !map_ring(q))

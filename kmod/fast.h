@@ -10,6 +10,7 @@
 #include "pages.h"
 
 struct vxdp_queue;
+struct vxdp_seg;
 
 /**
  * struct vxdp_fast - the receive ring in the hands of softirqs
@@ -30,6 +31,8 @@ struct vxdp_queue;
  *	first
  * @seen_avail: the driver's index as we last read it
  * @published: @next when the used index was written last
+ * @log: what is written is logged, by the rules of vr: @stop is always @next, so that
+ *	only vxdp_put() puts frames in
  * @on: softirqs own the ring's state (vr), its call eventfd and the header's
  *	length, and the worker and ioctls do not touch them
  * @missed: a page was not known: look for those of the next buffers again
@@ -60,6 +63,7 @@ struct vxdp_fast {
 	u16 seen_avail;
 	u16 fetched;
 	u32 published;
+	bool log;
 	bool on;
 	bool missed;
 	bool queued;
@@ -74,6 +78,7 @@ struct vxdp_fast {
 void vxdp_fast_setup(struct vxdp_queue *q);
 int vxdp_fast_start(struct vxdp_queue *q);
 bool vxdp_fast_possible(const struct vxdp_queue *q);
+u32 vxdp_fast_fetch(struct vxdp_queue *q, const struct vxdp_seg *seg, u32 nr, u64 len);
 void vxdp_fast_begin(struct vxdp_queue *q);
 void vxdp_fast_end(struct vxdp_queue *q);
 void vxdp_fast_yield(struct vxdp_queue *q);

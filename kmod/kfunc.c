@@ -285,10 +285,13 @@ static noinline int deliver_more(struct vxdp_queue *q, struct xdp_buff *xdp, u32
 	return deliver_any(xdp, port_id, 0);
 }
 
-/* The first frame of a round. The queue pair's lock is held, and not afterwards. */
+/*
+ * The first frame of a round, or any that is logged. The queue pair's lock is held, and
+ * not afterwards.
+ */
 static noinline int deliver_first(struct vxdp_queue *q, struct xdp_buff *xdp, u32 port_id)
 {
-	bool done = vxdp_fast_ready(q, true) && vxdp_put_plain(&q->fast, xdp);
+	bool done = !q->fast.log && vxdp_fast_ready(q, true) && vxdp_put_plain(&q->fast, xdp);
 
 	if (likely(done))
 		vxdp_fast_done(q);

@@ -14,6 +14,10 @@
  *
  * A page is marked dirty when it is remembered, for what is written to it by our
  * address does not show in the VMM's page table.
+ *
+ * The pages of the dirty log are found likewise. Whoever writes to a page of the guest
+ * looks first whether its bit can be set, and sets it afterwards, without giving the
+ * lock up in between: nothing is forgotten meanwhile, so no page is missed.
  */
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -26,27 +30,28 @@ static bool overlaps(const struct vxdp_area *a, unsigned long start, unsigned lo
 	return a->uaddr < end && a->uaddr + a->len > start;
 }
 
-static void forget_all(struct vxdp_pages *p)
+/* What can be forgotten: @sets of VXDP_PAGES_WAYS. */
+static void forget_all(struct vxdp_page *table, u32 sets)
 {
-	memset(p->page, 0xff, VXDP_PAGES_SETS * sizeof(*p->page));
+	memset(table, 0xff, sets * VXDP_PAGES_WAYS * sizeof(*table));
 }
 
 /* Both numbers included. */
-static void forget_pages(struct vxdp_pages *p, u64 first, u64 last)
+static void forget_pages(struct vxdp_page *table, u32 sets, u64 first, u64 last)
 {
-	struct vxdp_page *page = p->page[0];
+	struct vxdp_page *page;
 	u64 number;
 	u32 i;
 
-	if (last - first >= VXDP_PAGES_SETS) {
-		for (i = 0; i < VXDP_PAGES_SETS * VXDP_PAGES_WAYS; i++) {
-			if (page[i].number >= first && page[i].number <= last)
-				page[i].number = VXDP_PAGE_NONE;
+	if (last - first >= sets) {
+		for (i = 0; i < sets * VXDP_PAGES_WAYS; i++) {
+			if (table[i].number >= first && table[i].number <= last)
+				table[i].number = VXDP_PAGE_NONE;
 		}
 		return;
 	}
 	for (number = first; number <= last; number++) {
-		page = p->page[number % VXDP_PAGES_SETS];
+		page = table + number % sets * VXDP_PAGES_WAYS;
 		for (i = 0; i < VXDP_PAGES_WAYS; i++) {
 			if (page[i].number == number)
 				page[i].number = VXDP_PAGE_NONE;
@@ -74,11 +79,19 @@ static void forget_range(struct vxdp_pages *p, u64 start, u64 end)
 		/* The VMM says how many regions have it, and a softirq waits. */
 		looks += min_t(u64, PFN_UP(to - from), VXDP_PAGES_SETS);
 		if (looks > 2 * VXDP_PAGES_SETS) {
-			forget_all(p);
+			forget_all(p->page[0], VXDP_PAGES_SETS);
 			return;
 		}
-		forget_pages(p, (from + shift) >> PAGE_SHIFT, (to - 1 + shift) >> PAGE_SHIFT);
+		forget_pages(p->page[0], VXDP_PAGES_SETS, (from + shift) >> PAGE_SHIFT,
+			     (to - 1 + shift) >> PAGE_SHIFT);
 	}
+}
+
+static void forget_log(struct vxdp_pages *p, u64 start, u64 end)
+{
+	if (p->log && start < end)
+		forget_pages(p->log[0], VXDP_LOG_SETS, start >> PAGE_SHIFT,
+			     (end - 1) >> PAGE_SHIFT);
 }
 
 static void lose_areas(struct vxdp_pages *p, unsigned long start, unsigned long end)
@@ -107,6 +120,7 @@ static int range_start(struct mmu_notifier *notifier, const struct mmu_notifier_
 	}
 	lose_areas(p, range->start, range->end);
 	forget_range(p, range->start, range->end);
+	forget_log(p, range->start, range->end);
 	spin_unlock_bh(&p->lock);
 	return 0;
 }
@@ -129,7 +143,8 @@ static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 	spin_lock_bh(&p->lock);
 	p->gone++;
 	lose_areas(p, 0, ULONG_MAX);
-	forget_all(p);
+	forget_all(p->page[0], VXDP_PAGES_SETS);
+	forget_log(p, 0, ULONG_MAX);
 	spin_unlock_bh(&p->lock);
 }
 
@@ -183,7 +198,7 @@ int vxdp_pages_start(struct vxdp_pages *p)
 	p->page = kvmalloc_array(VXDP_PAGES_SETS, sizeof(*p->page), GFP_KERNEL_ACCOUNT);
 	if (!p->page)
 		return -ENOMEM;
-	forget_all(p);
+	forget_all(p->page[0], VXDP_PAGES_SETS);
 	p->notifier.ops = &notifier_ops;
 	p->going = 0;
 	ret = mmu_notifier_register(&p->notifier, current->mm);
@@ -210,12 +225,12 @@ void vxdp_pages_stop(struct vxdp_pages *p, struct mm_struct *mm)
 	vxdp_pages_unmap(p);
 	kvfree(p->page);
 	p->page = NULL;
+	kfree(p->log);
+	p->log = NULL;
 }
 
-static void remember(struct vxdp_pages *p, u64 number, void *at)
+static void remember(struct vxdp_page *set, u64 number, void *at)
 {
-	struct vxdp_page *set = p->page[number % VXDP_PAGES_SETS];
-
 	if (set[0].number != VXDP_PAGE_NONE && set[0].number != number)
 		set[1] = set[0];
 	set[0] = (struct vxdp_page){ number, at };
@@ -233,13 +248,14 @@ static u64 user_page(const struct vxdp_pages *p, u64 number)
 	return offset_in_page(uaddr) ? 0 : uaddr;
 }
 
-static bool fetch_page(struct vxdp_pages *p, u64 number)
+/* The page at @uaddr, as @number into @set. */
+static bool fetch_user(struct vxdp_pages *p, struct vxdp_page *set, u64 number, u64 uaddr)
 {
-	u64 gone = read_gone(p), uaddr = user_page(p, number);
+	u64 gone = read_gone(p);
 	struct page *page;
 	bool ok;
 
-	if (!uaddr || get_user_pages_fast(uaddr, 1, FOLL_WRITE, &page) != 1)
+	if (get_user_pages_fast(uaddr, 1, FOLL_WRITE, &page) != 1)
 		return false;
 	/* Never: 64-bit kernels have all memory mapped. */
 	BUILD_BUG_ON(IS_ENABLED(CONFIG_HIGHMEM));
@@ -247,10 +263,27 @@ static bool fetch_page(struct vxdp_pages *p, u64 number)
 	spin_lock_bh(&p->lock);
 	ok = still_there(p, gone, uaddr, uaddr + PAGE_SIZE);
 	if (ok)
-		remember(p, number, page_address(page));
+		remember(set, number, page_address(page));
 	spin_unlock_bh(&p->lock);
 	put_page(page);
 	return ok;
+}
+
+/* To write to a page may itself have moved it: so once more. */
+static bool fetch_page(struct vxdp_pages *p, struct vxdp_page *set, u64 number, u64 uaddr)
+{
+	return fetch_user(p, set, number, uaddr) || fetch_user(p, set, number, uaddr);
+}
+
+/* Only the worker remembers, so what is known may only go. */
+static bool is_known(struct vxdp_pages *p, const struct vxdp_page *set, u64 addr)
+{
+	bool known;
+
+	spin_lock_bh(&p->lock);
+	known = vxdp_pages_look(set, addr);
+	spin_unlock_bh(&p->lock);
+	return known;
 }
 
 /**
@@ -266,23 +299,147 @@ static bool fetch_page(struct vxdp_pages *p, u64 number)
  */
 u32 vxdp_pages_fetch(struct vxdp_pages *p, u64 gpa, u64 len)
 {
-	u64 left = PFN_UP(offset_in_page(gpa) + len);
+	u64 left = PFN_UP(offset_in_page(gpa) + len), number, uaddr;
+	struct vxdp_page *set;
 	u32 unknown = 0;
-	bool known;
 
 	for (; left; left--, gpa += PAGE_SIZE) {
-		/* Only the worker remembers, so what is known may only go. */
-		spin_lock_bh(&p->lock);
-		known = vxdp_pages_find(p, gpa);
-		spin_unlock_bh(&p->lock);
-		if (known)
+		number = gpa >> PAGE_SHIFT;
+		set = p->page[number % VXDP_PAGES_SETS];
+		if (is_known(p, set, gpa))
 			continue;
 		unknown++;
-		/* To write to it may itself have moved it: so once more. */
-		if (!fetch_page(p, gpa >> PAGE_SHIFT) && !fetch_page(p, gpa >> PAGE_SHIFT))
+		uaddr = user_page(p, number);
+		if (!uaddr || !fetch_page(p, set, number, uaddr))
 			break;
 	}
 	return unknown;
+}
+
+/**
+ * vxdp_pages_start_log() - prepare for pages of the log
+ * @p: started
+ *
+ * Context: process; the receive ring's lock.
+ * Return: false where there is no memory.
+ */
+bool vxdp_pages_start_log(struct vxdp_pages *p)
+{
+	struct vxdp_page (*log)[VXDP_PAGES_WAYS];
+
+	if (p->log)
+		return true;
+	log = kmalloc_array(VXDP_LOG_SETS, sizeof(*log), GFP_KERNEL_ACCOUNT);
+	if (!log)
+		return false;
+	forget_all(log[0], VXDP_LOG_SETS);
+	spin_lock_bh(&p->lock);
+	p->log = log;
+	spin_unlock_bh(&p->lock);
+	return true;
+}
+
+/**
+ * vxdp_pages_fetch_log() - fault the log's pages for a guest range in, remember them
+ * @p: started
+ * @base: user address of the log
+ * @gpa: guest-physical address
+ * @len: bytes, of pages that are in the memory table
+ *
+ * Context: as vxdp_pages_fetch(). Does nothing before vxdp_pages_start_log().
+ */
+void vxdp_pages_fetch_log(struct vxdp_pages *p, u64 base, u64 gpa, u64 len)
+{
+	u64 page = gpa / VXDP_LOG_PAGE, last = (gpa + len - 1) / VXDP_LOG_PAGE, number;
+	struct vxdp_log_word word;
+	struct vxdp_page *set;
+
+	if (!p->log || !len)
+		return;
+	for (; page <= last && vxdp_log_word(base, page, last, &word); page += word.pages) {
+		number = word.addr >> PAGE_SHIFT;
+		set = p->log[number % VXDP_LOG_SETS];
+		if (!is_known(p, set, word.addr) &&
+		    !fetch_page(p, set, number, word.addr & PAGE_MASK))
+			break;
+	}
+}
+
+static void *find_log(const struct vxdp_pages *p, u64 uaddr)
+{
+	return p->log ? vxdp_pages_look(p->log[(uaddr >> PAGE_SHIFT) % VXDP_LOG_SETS], uaddr) :
+			NULL;
+}
+
+/**
+ * vxdp_pages_has_log() - can it be logged that a guest range was written?
+ * @p: started
+ * @base: user address of the log
+ * @gpa: guest-physical address
+ * @len: bytes, not 0, of a page that vxdp_pages_find() finds
+ *
+ * Context: @p->lock.
+ * Return: false where the page of the log is not known.
+ */
+bool vxdp_pages_has_log(const struct vxdp_pages *p, u64 base, u64 gpa, u64 len)
+{
+	u64 page = gpa / VXDP_LOG_PAGE, last = (gpa + len - 1) / VXDP_LOG_PAGE;
+	struct vxdp_log_word word;
+
+	for (; page <= last; page += word.pages) {
+		if (!vxdp_log_word(base, page, last, &word) || !find_log(p, word.addr))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * vxdp_pages_log() - log that a guest range was written
+ * @p: as for vxdp_pages_has_log(), as all that follows
+ * @base: user address of the log
+ * @gpa: guest-physical address
+ * @len: bytes
+ *
+ * Context: @p->lock, which is held since vxdp_pages_has_log() said yes and the range
+ * was written.
+ */
+void vxdp_pages_log(const struct vxdp_pages *p, u64 base, u64 gpa, u64 len)
+{
+	u64 page = gpa / VXDP_LOG_PAGE, last = (gpa + len - 1) / VXDP_LOG_PAGE;
+	struct vxdp_log_word word;
+	atomic_t *at;
+
+	lockdep_assert_held(&p->lock);
+	/* Pairs with the VMM's fetch-and-clear before it reads the page. */
+	smp_wmb();
+	for (; page <= last && vxdp_log_word(base, page, last, &word); page += word.pages) {
+		at = find_log(p, word.addr);
+		if (!WARN_ON_ONCE(!at))
+			atomic_or(word.bits, at);
+	}
+}
+
+/**
+ * vxdp_pages_log_used() - log that the used ring was written
+ * @p: its area of the log is mapped
+ * @base: user address of the log
+ * @gpa: guest-physical address, for the log
+ * @len: bytes, of the used ring
+ *
+ * Context: @p->lock, which is held since the range was written, or since it was found
+ * that the area is still mapped.
+ */
+void vxdp_pages_log_used(const struct vxdp_pages *p, u64 base, u64 gpa, u64 len)
+{
+	const struct vxdp_area *a = &p->area[VXDP_AREA_LOG];
+	u64 page = gpa / VXDP_LOG_PAGE, last = (gpa + len - 1) / VXDP_LOG_PAGE;
+	struct vxdp_log_word word;
+
+	lockdep_assert_held(&p->lock);
+	/* Pairs as in vxdp_pages_log(). */
+	smp_wmb();
+	for (; page <= last && vxdp_log_word(base, page, last, &word); page += word.pages)
+		atomic_or(word.bits, a->at + (word.addr - a->uaddr));
 }
 
 /**
@@ -297,7 +454,7 @@ void vxdp_pages_set_memory(struct vxdp_pages *p, const struct vxdp_memory *mem)
 	spin_lock_bh(&p->lock);
 	p->mem = mem;
 	if (p->page)
-		forget_all(p);
+		forget_all(p->page[0], VXDP_PAGES_SETS);
 	spin_unlock_bh(&p->lock);
 }
 
@@ -311,6 +468,8 @@ static bool map_area(struct vxdp_area *a, const struct vxdp_area *want)
 	*a = *want;
 	a->at = NULL;
 	a->map = NULL;
+	if (!want->len)
+		return true;
 	pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
 		return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * pages.h - pages of the guest as the kernel addresses them, for as long as they are
- * where the VMM put them.
+ * pages.h - pages of the guest, and of its dirty log, as the kernel addresses them,
+ * for as long as they are where the VMM put them.
  */
 #ifndef VXDP_PAGES_H
 #define VXDP_PAGES_H
@@ -9,17 +9,20 @@
 #include <linux/mmu_notifier.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
-#include "core/memory.h"
+#include "core/log.h"
 
 /* Pages that are remembered: sets of two, 16 KiB in all. */
 #define VXDP_PAGES_SETS	512
 #define VXDP_PAGES_WAYS	2
 
+/* Pages of the log, likewise: 4 KiB in all. Each stands for 128 MiB of the guest's. */
+#define VXDP_LOG_SETS	128
+
 /* No page's number: memory ends before it does. */
 #define VXDP_PAGE_NONE	U64_MAX
 
 struct vxdp_page {
-	u64 number;		/* guest-physical address / PAGE_SIZE, or VXDP_PAGE_NONE */
+	u64 number;		/* address / PAGE_SIZE, or VXDP_PAGE_NONE */
 	void *at;
 };
 
@@ -29,6 +32,8 @@ struct vxdp_page {
  * @len: bytes
  * @at: where it is for us
  * @map: what vunmap() wants; NULL where it is on one page
+ *
+ * All zero where there is none.
  */
 struct vxdp_area {
 	u64 uaddr;
@@ -41,6 +46,7 @@ enum vxdp_area_index {
 	VXDP_AREA_DESC,
 	VXDP_AREA_AVAIL,
 	VXDP_AREA_USED,
+	VXDP_AREA_LOG,		/* of the log, what stands for the used ring */
 	VXDP_AREAS,
 };
 
@@ -59,7 +65,9 @@ enum vxdp_area_index {
  * @area: the areas; @map is the worker's to undo
  * @mem: the memory table, or NULL; of all pages below it says where they are for
  *	the VMM. Changes under @lock and the receive ring's lock, read under either
- * @page: the pages, by number % VXDP_PAGES_SETS
+ * @page: the pages, by number % VXDP_PAGES_SETS; their numbers are guest-physical
+ * @log: pages of the log, by number % VXDP_LOG_SETS; their numbers are the VMM's. NULL
+ *	until they are wanted
  */
 struct vxdp_pages {
 	struct mmu_notifier notifier;
@@ -73,7 +81,21 @@ struct vxdp_pages {
 	struct vxdp_area area[VXDP_AREAS];
 	const struct vxdp_memory *mem;
 	struct vxdp_page (*page)[VXDP_PAGES_WAYS];
+	struct vxdp_page (*log)[VXDP_PAGES_WAYS];
 };
+
+/* Return: the kernel's address of @addr, whose page's set is @page, or NULL. */
+static __always_inline void *vxdp_pages_look(const struct vxdp_page *page, u64 addr)
+{
+	u64 number = addr >> PAGE_SHIFT;
+
+	if (unlikely(page->number != number)) {
+		page++;
+		if (page->number != number)
+			return NULL;
+	}
+	return page->at + offset_in_page(addr);
+}
 
 /*
  * Context: @p->lock.
@@ -81,21 +103,18 @@ struct vxdp_pages {
  */
 static __always_inline void *vxdp_pages_find(const struct vxdp_pages *p, u64 gpa)
 {
-	u64 number = gpa >> PAGE_SHIFT;
-	const struct vxdp_page *page = p->page[number % VXDP_PAGES_SETS];
-
-	if (unlikely(page->number != number)) {
-		page++;
-		if (page->number != number)
-			return NULL;
-	}
-	return page->at + offset_in_page(gpa);
+	return vxdp_pages_look(p->page[(gpa >> PAGE_SHIFT) % VXDP_PAGES_SETS], gpa);
 }
 
 void vxdp_pages_init(struct vxdp_pages *p, void (*lost)(struct vxdp_pages *p));
 int vxdp_pages_start(struct vxdp_pages *p);
 void vxdp_pages_stop(struct vxdp_pages *p, struct mm_struct *mm);
 u32 vxdp_pages_fetch(struct vxdp_pages *p, u64 gpa, u64 len);
+bool vxdp_pages_start_log(struct vxdp_pages *p);
+void vxdp_pages_fetch_log(struct vxdp_pages *p, u64 base, u64 gpa, u64 len);
+bool vxdp_pages_has_log(const struct vxdp_pages *p, u64 base, u64 gpa, u64 len);
+void vxdp_pages_log(const struct vxdp_pages *p, u64 base, u64 gpa, u64 len);
+void vxdp_pages_log_used(const struct vxdp_pages *p, u64 base, u64 gpa, u64 len);
 void vxdp_pages_set_memory(struct vxdp_pages *p, const struct vxdp_memory *mem);
 bool vxdp_pages_map(struct vxdp_pages *p, const struct vxdp_area want[VXDP_AREAS]);
 void vxdp_pages_unmap(struct vxdp_pages *p);

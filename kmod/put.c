@@ -24,6 +24,7 @@ struct place {
 	u32 heads;
 	struct piece {
 		void *at;
+		u64 gpa;
 		u32 len;
 	} piece[PIECES_MAX];
 	struct vxdp_used used[PIECES_MAX];
@@ -34,17 +35,21 @@ static DEFINE_PER_CPU(struct place, place);
 
 static bool add_buffer(struct vxdp_queue *q, struct place *to, u64 gpa, u32 len)
 {
+	const struct vxdp_vring *vr = &q->ring[VXDP_RING_RX].vr;
+	struct vxdp_pages *p = &q->fast.pages;
 	u32 part;
 	void *at;
 
 	while (len) {
-		at = vxdp_pages_find(&q->fast.pages, gpa);
-		if (!at)
-			q->fast.missed = true;
-		if (!at || to->nr == PIECES_MAX)
-			return false;
 		part = min_t(u32, len, PAGE_SIZE - offset_in_page(gpa));
-		to->piece[to->nr++] = (struct piece){ at, part };
+		at = vxdp_pages_find(p, gpa);
+		if (!at || (vr->log_all && !vxdp_pages_has_log(p, vr->log_base, gpa, part))) {
+			q->fast.missed = true;
+			return false;
+		}
+		if (to->nr == PIECES_MAX)
+			return false;
+		to->piece[to->nr++] = (struct piece){ at, gpa, part };
 		gpa += part;
 		len -= part;
 	}
@@ -155,6 +160,17 @@ static void write_frame(struct vxdp_queue *q, const struct place *place,
 			    skb_frag_size(&sinfo->frags[i]));
 }
 
+/* All of it is written, and what stands for it in the log was found. */
+static void log_place(struct vxdp_queue *q, const struct place *place)
+{
+	const struct vxdp_vring *vr = &q->ring[VXDP_RING_RX].vr;
+	u32 i;
+
+	for (i = 0; i < place->nr && vr->log_all; i++)
+		vxdp_pages_log(&q->fast.pages, vr->log_base, place->piece[i].gpa,
+			       place->piece[i].len);
+}
+
 static void commit(struct vxdp_fast *f, const struct place *to)
 {
 	struct vring_used_elem *elem;
@@ -183,13 +199,17 @@ static noinline bool put_any(struct vxdp_queue *q, const struct xdp_buff *xdp,
 	if (!find_place(q, to, q->hdr_len + len))
 		return false;
 	write_frame(q, to, xdp, hdr, strip);
+	if (q->fast.log)
+		log_place(q, to);
 	commit(&q->fast, to);
 	return true;
 }
 
 static bool put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool strip)
 {
-	if (!strip && !xdp_buff_has_frags(xdp) && vxdp_put_simple(&q->fast, xdp->data, len, true))
+	bool simple = !strip && !xdp_buff_has_frags(xdp) && !q->fast.log;
+
+	if (simple && vxdp_put_simple(&q->fast, xdp->data, len, true))
 		return true;
 	return put_any(q, xdp, NULL, len, strip);
 }

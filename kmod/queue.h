@@ -100,8 +100,9 @@ struct vxdp_scratch {
  * @mm: the owner's, or NULL
  * @mem: the memory table; rings have the same pointer, under their own locks
  * @features: what the VMM acknowledged; rings have it too
- * @log_fd: signalled when the used ring was logged; written under both rings'
- *	locks too, read under either, as the next three
+ * @log_fd: signalled when something was logged; written under both rings' locks too,
+ *	read under either, as the next three, and by softirqs while the receive ring
+ *	is theirs
  * @vhost_hlen: header bytes that we make because the socket does not
  * @sock_hlen: header bytes that the socket makes and takes
  * @hdr_len: bytes of the header in the guest's buffers

@@ -130,20 +130,6 @@ static enum outcome collect(struct rx *rx, struct room *room, u64 need)
 	return DONE;
 }
 
-/* Buffers come again: the fast lane is to find these next time. */
-static void remember(struct rx *rx, const struct room *room, u64 len)
-{
-	const struct vxdp_seg *seg = rx->q->scratch->seg;
-	u64 part;
-	u32 i;
-
-	for (i = 0; i < room->segs && len; i++) {
-		part = min(len, seg[i].len);
-		vxdp_pages_fetch(&rx->q->fast.pages, seg[i].gpa, part);
-		len -= part;
-	}
-}
-
 /*
  * The guest's buffers have the frame: they are used, and logged. Where the log
  * fails the ring is broken, but the frame is delivered.
@@ -158,8 +144,9 @@ static enum outcome commit(struct rx *rx, const struct room *room, u64 len)
 
 	rx->used += room->heads;
 	rx->bytes += len;
+	/* Buffers come again: the fast lane is to find these next time. */
 	if (vxdp_fast_possible(rx->q))
-		remember(rx, room, len);
+		vxdp_fast_fetch(rx->q, all.seg, room->segs, len);
 	if (vr->log_all && !vxdp_vring_log_chain(vr, &all, len) && rx->q->log_fd)
 		eventfd_signal(rx->q->log_fd);
 	return DONE;

@@ -9,6 +9,30 @@
 #include "log.h"
 
 /**
+ * vxdp_log_word() - where the bits of pages are
+ * @base: user address of the log
+ * @page: number of the first page, its guest-physical address / VXDP_LOG_PAGE
+ * @last: number of the last page, not before @page
+ * @word: out: the word that has the bit of @page, with those of pages behind it
+ *
+ * The words are aligned, so the few bytes beside the log that one may cover are on a
+ * page of the log, and are not changed.
+ *
+ * Context: any.
+ * Return: false where there is none: the address wraps.
+ */
+bool vxdp_log_word(u64 base, u64 page, u64 last, struct vxdp_log_word *word)
+{
+	u64 addr = base + page / 8;
+	u32 shift = (addr & 3) * 8 + page % 8;
+
+	word->addr = addr & ~3ULL;
+	word->pages = min_t(u64, last - page + 1, 32 - shift);
+	word->bits = (word->pages == 32 ? ~0U : (1U << word->pages) - 1) << shift;
+	return addr >= base;
+}
+
+/**
  * vxdp_log_access_ok() - may the log hold the bits of a guest range?
  * @base: user address of the log
  * @gpa: guest-physical start
@@ -55,16 +79,15 @@ bool vxdp_log_memory_ok(u64 base, const struct vxdp_memory *mem)
  *	itself fails on what is not the VMM's
  * @len: bytes written; 0 marks nothing
  *
- * Sets a word at a time. The words are aligned, so the few bytes beside the log
- * that one may cover are on a page of the log, and are not changed.
+ * Sets a word at a time.
  *
  * Context: process, in the VMM's address space, after the write to guest memory.
  * Return: 0, or -EFAULT.
  */
 int vxdp_log_write(u64 base, u64 gpa, u64 len)
 {
-	u64 page, last, addr, left;
-	u32 bits, shift;
+	struct vxdp_log_word word;
+	u64 page, last;
 
 	if (!len)
 		return 0;
@@ -73,18 +96,11 @@ int vxdp_log_write(u64 base, u64 gpa, u64 len)
 
 	/* Pairs with the VMM's fetch-and-clear before it reads the page. */
 	smp_wmb();
-	page = gpa / VXDP_LOG_PAGE;
 	last = (gpa + (len - 1)) / VXDP_LOG_PAGE;
-	while (page <= last) {
-		addr = base + page / 8;
-		if (addr < base)
+	for (page = gpa / VXDP_LOG_PAGE; page <= last; page += word.pages) {
+		if (!vxdp_log_word(base, page, last, &word) ||
+		    vxdp_or_u32(word.bits, word.addr))
 			return -EFAULT;
-		shift = (addr & 3) * 8 + page % 8;
-		left = min_t(u64, last - page + 1, 32 - shift);
-		bits = (left == 32 ? ~0U : (1U << left) - 1) << shift;
-		if (vxdp_or_u32(bits, addr & ~3ULL))
-			return -EFAULT;
-		page += left;
 	}
 	return 0;
 }

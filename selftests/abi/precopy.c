@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * precopy.c - the guest's memory copied as a VMM does it that migrates: all of it, and
+ * then, by the dirty log, what was written since, while frames flow both ways and the
+ * log is switched off and on, its base moved, its eventfd swapped, its pages taken from
+ * under it. In the end the copy is what the guest has, page by page.
+ *
+ *	precopy xdp|sock|intree
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/vhost.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../vmm/flow.h"
+
+#define PAGE 4096UL
+#define ROUNDS 120
+
+/* Two logs and two eventfds, to change between. */
+struct vmm {
+	struct bench *b;
+	pthread_t thread;
+	uint64_t *log[2];
+	size_t words;
+	int fd[2];
+	unsigned int now;
+	uint8_t *copy;
+	unsigned int rounds, pages;
+	bool stop;
+};
+
+static void copy_all(struct vmm *v)
+{
+	const struct mem *m = &v->b->nic.mem;
+	uint8_t *to = v->copy;
+	unsigned int i;
+
+	for (i = 0; i < m->count; to += m->region[i++].size)
+		memcpy(to, m->region[i].hva, m->region[i].size);
+}
+
+static void copy_page(struct vmm *v, uint64_t gpa)
+{
+	const struct mem *m = &v->b->nic.mem;
+	uint8_t *to = v->copy;
+	unsigned int i;
+
+	for (i = 0; i < m->count; to += m->region[i++].size) {
+		const struct mem_region *r = &m->region[i];
+
+		if (gpa < r->gpa || gpa - r->gpa >= r->size)
+			continue;
+		memcpy(to + (gpa - r->gpa), r->hva + (gpa - r->gpa), PAGE);
+		v->pages++;
+		return;
+	}
+	ktap_bail("a bit is set where there is no memory");
+}
+
+/* Each word is fetched and cleared before its pages are read. */
+static void copy_logged(struct vmm *v, uint64_t *log)
+{
+	uint64_t bits;
+	size_t i;
+
+	for (i = 0; i < v->words; i++) {
+		bits = __atomic_exchange_n(&log[i], 0, __ATOMIC_SEQ_CST);
+		for (; bits; bits &= bits - 1)
+			copy_page(v, (i * 64 + __builtin_ctzll(bits)) * PAGE);
+	}
+}
+
+static void log_on(struct vmm *v, bool on)
+{
+	struct nic *n = &v->b->nic;
+	unsigned int i;
+
+	NEED(!dev_set_features(n->dev, n->cfg.features |
+				       (on ? BIT64(VHOST_F_LOG_ALL) : 0)));
+	for (i = 0; i < 2; i++)
+		NEED(!dev_vring_addr(n->dev, i, &n->ring[i], on,
+				     mem_gpa(n->ring[i].mem, n->ring[i].used)));
+}
+
+static void move_log(struct vmm *v)
+{
+	uint64_t *old = v->log[v->now], base;
+
+	v->now ^= 1;
+	base = (uintptr_t)v->log[v->now];
+	NEED(!dev_ioctl(v->b->nic.dev, VHOST_SET_LOG_BASE, &base));
+	copy_logged(v, old);
+}
+
+/*
+ * While there is a child the log's pages are shared with it, and who writes to one gets
+ * another: so the VMM does here, whose bits must not go to the child's from then on.
+ */
+static void fork_once(struct vmm *v)
+{
+	int until[2], status;
+	pid_t pid;
+	char c;
+
+	NEED(!pipe2(until, O_CLOEXEC));
+	pid = fork();
+	NEED(pid >= 0);
+	if (!pid) {
+		close(until[1]);
+		_exit(read(until[0], &c, 1));
+	}
+	close(until[0]);
+	copy_logged(v, v->log[v->now]);
+	copy_logged(v, v->log[v->now]);
+	close(until[1]);
+	NEED(waitpid(pid, &status, 0) == pid && !status);
+}
+
+static void one_round(struct vmm *v)
+{
+	copy_logged(v, v->log[v->now]);
+	switch (v->rounds % 8) {
+	case 1:
+	case 5:
+		move_log(v);
+		break;
+	case 2:
+		NEED(!dev_ioctl(v->b->nic.dev, VHOST_SET_LOG_FD,
+				&v->fd[v->rounds / 8 % 2]));
+		break;
+	case 3:
+		fork_once(v);
+		break;
+	case 7:
+		/* What is written now is not logged, so all is to be copied. */
+		log_on(v, false);
+		log_on(v, true);
+		copy_all(v);
+	}
+	__atomic_add_fetch(&v->rounds, 1, __ATOMIC_RELEASE);
+}
+
+static void *migrate(void *arg)
+{
+	struct vmm *v = arg;
+
+	log_on(v, true);
+	copy_all(v);
+	while (!__atomic_load_n(&v->stop, __ATOMIC_ACQUIRE))
+		one_round(v);
+	return NULL;
+}
+
+static void begin(struct vmm *v, struct bench *b)
+{
+	const struct mem_region *last = &b->nic.mem.region[b->nic.mem.count - 1];
+	size_t all = 0;
+	uint64_t base;
+	unsigned int i;
+
+	memset(v, 0, sizeof(*v));
+	v->b = b;
+	v->words = (last->gpa + last->size) / PAGE / 64 + 1;
+	for (i = 0; i < 2; i++) {
+		v->log[i] = mmap(NULL, v->words * 8, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		NEED(v->log[i] != MAP_FAILED);
+		v->fd[i] = eventfd(0, EFD_NONBLOCK);
+		NEED(v->fd[i] >= 0);
+	}
+	for (i = 0; i < b->nic.mem.count; i++)
+		all += b->nic.mem.region[i].size;
+	v->copy = malloc(all);
+	NEED(v->copy);
+	base = (uintptr_t)v->log[0];
+	NEED(!dev_ioctl(b->nic.dev, VHOST_SET_LOG_BASE, &base));
+	NEED(!pthread_create(&v->thread, NULL, migrate, v));
+}
+
+static void end(struct vmm *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		munmap(v->log[i], v->words * 8);
+		close(v->fd[i]);
+	}
+	free(v->copy);
+}
+
+/* Pages that the guest itself writes, of which its vCPUs' log would know. */
+static bool guests_own(const struct nic *n, const uint8_t *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		const struct ring *r = &n->ring[i];
+
+		if ((page >= (uint8_t *)r->desc &&
+		     page < (uint8_t *)r->desc + 16UL * r->num) ||
+		    (page >= (uint8_t *)r->avail &&
+		     page < (uint8_t *)r->avail + 6 + 2UL * r->num))
+			return true;
+	}
+	return page >= (uint8_t *)((uintptr_t)n->tx_buf & ~(PAGE - 1)) &&
+	       page < n->tx_buf + n->tx_bufs * n->tx_stride;
+}
+
+static unsigned int differ(const struct vmm *v)
+{
+	const struct mem *m = &v->b->nic.mem;
+	const uint8_t *copy = v->copy;
+	unsigned int i, n = 0;
+	size_t at;
+
+	for (i = 0; i < m->count; copy += m->region[i++].size) {
+		const struct mem_region *r = &m->region[i];
+
+		for (at = 0; at < r->size; at += PAGE) {
+			if (guests_own(&v->b->nic, r->hva + at) ||
+			    !memcmp(copy + at, r->hva + at, PAGE))
+				continue;
+			if (!n++)
+				ktap_diag("differs: page 0x%llx",
+					  (unsigned long long)(r->gpa + at));
+		}
+	}
+	return n;
+}
+
+static void scenario(enum lane lane, const char *name, struct nic_cfg cfg)
+{
+	static const unsigned int len[] = { 60, 1514, 9014 };
+	uint64_t fast = 0, signals;
+	unsigned int run = 0;
+	struct bench b;
+	struct vmm v;
+	bool ok = true;
+
+	ktap_case(300, "%s", name);
+	bench_open(&b, lane, cfg);
+	ok = flow_run(&b, 100, 100);
+	if (lane == LANE_XDP)
+		fast = ctl_stat(PORT, VHOST_XDP_STAT_RX_FAST_PACKETS);
+	begin(&v, &b);
+	while (ok && __atomic_load_n(&v.rounds, __ATOMIC_ACQUIRE) < ROUNDS) {
+		bench_len(&b, len[run++ % 3]);
+		ok = flow_run(&b, 400, 100);
+	}
+	__atomic_store_n(&v.stop, true, __ATOMIC_RELEASE);
+	NEED(!pthread_join(v.thread, NULL));
+	NEED(!nic_stop(&b.nic));
+	copy_logged(&v, v.log[v.now]);
+	if (lane == LANE_XDP)
+		fast = ctl_stat(PORT, VHOST_XDP_STAT_RX_FAST_PACKETS) - fast;
+	signals = eventfd_take(v.fd[0]) + eventfd_take(v.fd[1]);
+	ktap_diag("%u rounds, %u flows, %u pages copied, %llu frames fast, told %llu times",
+		  v.rounds, run, v.pages, (unsigned long long)fast,
+		  (unsigned long long)signals);
+	ktap_ok(ok && CHECK(!differ(&v)) && CHECK(v.pages) && CHECK(signals) &&
+		CHECK(lane != LANE_XDP || fast));
+	end(&v);
+	bench_abandon(&b);
+}
+
+int main(int argc, char **argv)
+{
+	enum lane lane = lane_of(argc > 1 ? argv[1] : "xdp");
+	struct nic_cfg merged = {
+		.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
+		.rx_len = 1536, .tx_len = 9018, .regions = 3,
+	};
+	struct nic_cfg pieces = {
+		.features = F_MODERN, .rx_num = 512, .tx_num = 64,
+		.rx_len = 9216, .tx_len = 9018, .rx_layout = NIC_PIECES,
+	};
+
+	ktap_case(60, "setup");
+	net_ready(lane);
+	port_attach(lane, PORT, mac_guest, 0, "");
+	scenario(lane, "buffers of 1536 bytes", merged);
+	scenario(lane, "buffers of several pages, in pieces", pieces);
+	port_detach(lane, PORT);
+	return ktap_done();
+}
