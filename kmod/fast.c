@@ -72,7 +72,7 @@ static void count(struct vxdp_queue *q, u32 frames)
 	struct vxdp_fast *f = &q->fast;
 
 	vxdp_stats_add(stats, VHOST_XDP_STAT_RX_XDP_PACKETS, frames);
-	vxdp_stats_add(stats, VHOST_XDP_STAT_RX_XDP_BYTES, f->bytes);
+	vxdp_stats_add(stats, VHOST_XDP_STAT_RX_XDP_BYTES, f->bytes - frames * f->hdr_len);
 	vxdp_stats_add(stats, VHOST_XDP_STAT_RX_FAST_PACKETS, frames);
 	f->bytes = 0;
 	f->uncounted = 0;
@@ -574,7 +574,9 @@ void vxdp_fast_exit(void)
 	for_each_possible_cpu(cpu) {
 		f = per_cpu_ptr(&flush, cpu);
 		napi_disable(&f->napi);
-		netif_napi_del(&f->napi);
+		__netif_napi_del(&f->napi);
 	}
+	/* As netif_napi_del() does for each. */
+	synchronize_net();
 	free_netdev(flush_dev);
 }

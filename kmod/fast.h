@@ -26,7 +26,8 @@ struct vxdp_seg;
  * @desc: the descriptor table
  * @avail: the driver area
  * @used: the device area; all three are what @pages has mapped
- * @bytes: of frames that were put in from the wire and not yet counted
+ * @bytes: of frames that were put in from the wire and not yet counted, with their
+ *	headers
  * @uncounted: chains that were used since the last publish and are no such frame's
  *	first
  * @seen_avail: the driver's index as we last read it
@@ -53,12 +54,12 @@ struct vxdp_fast {
 	u32 stop;
 	u32 shift;
 	u32 mask;
-	u32 hdr_len;
 	u32 uncounted;
 	const struct vring_desc *desc;
 	const struct vring_avail *avail;
 	struct vring_used *used;
 	u64 bytes;
+	unsigned long hdr_len;
 
 	u16 seen_avail;
 	u16 fetched;

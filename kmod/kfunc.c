@@ -197,7 +197,7 @@ static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
  * which RCU takes for a reader. A queue pair that does not run is not softirqs'
  * either, and gets nothing from vxdp_put(); see stop_rx() in queue.c.
  */
-static __always_inline struct vxdp_queue *find_queue(u32 port_id, u32 from)
+static __always_inline struct vxdp_queue *find_queue(u32 port_id, unsigned long from)
 {
 	const struct vxdp_rx_set *set;
 
@@ -291,7 +291,8 @@ static noinline int deliver_more(struct vxdp_queue *q, struct xdp_buff *xdp, u32
  */
 static noinline int deliver_first(struct vxdp_queue *q, struct xdp_buff *xdp, u32 port_id)
 {
-	bool done = !q->fast.log && vxdp_fast_ready(q, true) && vxdp_put_plain(&q->fast, xdp);
+	bool done = !q->fast.log && vxdp_fast_ready(q, true) &&
+		    vxdp_put_simple(&q->fast, xdp->data, xdp->data_end - xdp->data, false, false);
 
 	if (likely(done))
 		vxdp_fast_done(q);
@@ -299,12 +300,10 @@ static noinline int deliver_first(struct vxdp_queue *q, struct xdp_buff *xdp, u3
 	return likely(done) ? 0 : deliver_more(q, xdp, port_id);
 }
 
-/*
- * The usual frame: no call is made on its way, so that no register is saved, but for
- * those at the end.
- */
-static __always_inline int deliver_usual(struct vxdp_queue *q, struct xdp_buff *xdp,
-					 u32 port_id)
+/* The lock's address is hidden, or it would be kept in a register all the time. */
+static __always_inline int deliver_one(struct vxdp_queue *q, struct xdp_buff *xdp,
+				       u32 port_id, const void *data, unsigned long len,
+				       bool is_short)
 {
 	struct vxdp_fast *f = &q->fast;
 
@@ -314,12 +313,34 @@ static __always_inline int deliver_usual(struct vxdp_queue *q, struct xdp_buff *
 		return deliver_more(q, xdp, port_id);
 	if (unlikely(f->next == f->stop))
 		return deliver_first(q, xdp, port_id);
-	if (unlikely(!vxdp_put_plain(f, xdp))) {
-		vxdp_unlock(&f->pages.lock);
-		return deliver_more(q, xdp, port_id);
+	if (likely(vxdp_put_simple(f, data, len, is_short, false))) {
+		OPTIMIZER_HIDE_VAR(q);
+		vxdp_unlock(&q->fast.pages.lock);
+		return 0;
 	}
-	vxdp_unlock(&f->pages.lock);
-	return 0;
+	OPTIMIZER_HIDE_VAR(q);
+	vxdp_unlock(&q->fast.pages.lock);
+	return deliver_more(q, xdp, port_id);
+}
+
+static noinline int deliver_long(struct vxdp_queue *q, struct xdp_buff *xdp, u32 port_id)
+{
+	return deliver_one(q, xdp, port_id, xdp->data, xdp->data_end - xdp->data, false);
+}
+
+/*
+ * The usual frame: no call is made on its way, so that no register is saved, but for
+ * those at the end. A short one needs fewer of them.
+ */
+static __always_inline int deliver_usual(struct vxdp_queue *q, struct xdp_buff *xdp,
+					 u32 port_id)
+{
+	const void *data = xdp->data;
+	unsigned long len = xdp->data_end - data;
+
+	if (!vxdp_is_short(len))
+		return deliver_long(q, xdp, port_id);
+	return deliver_one(q, xdp, port_id, data, len, true);
 }
 
 __bpf_kfunc_start_defs();

@@ -30,31 +30,35 @@ static bool overlaps(const struct vxdp_area *a, unsigned long start, unsigned lo
 	return a->uaddr < end && a->uaddr + a->len > start;
 }
 
-/* What can be forgotten: @sets of VXDP_PAGES_WAYS. */
+/* A table is @sets of VXDP_PAGES_WAYS pages. */
 static void forget_all(struct vxdp_page *table, u32 sets)
 {
-	memset(table, 0xff, sets * VXDP_PAGES_WAYS * sizeof(*table));
+	u32 i;
+
+	for (i = 0; i < sets * VXDP_PAGES_WAYS; i++)
+		table[i].base = vxdp_page_none(i / VXDP_PAGES_WAYS);
 }
 
-/* Both numbers included. */
+/* Page numbers, both included. */
 static void forget_pages(struct vxdp_page *table, u32 sets, u64 first, u64 last)
 {
-	struct vxdp_page *page;
-	u64 number;
-	u32 i;
+	u64 number, base;
+	u32 i, set;
 
 	if (last - first >= sets) {
 		for (i = 0; i < sets * VXDP_PAGES_WAYS; i++) {
-			if (table[i].number >= first && table[i].number <= last)
-				table[i].number = VXDP_PAGE_NONE;
+			number = table[i].base >> PAGE_SHIFT;
+			if (number >= first && number <= last)
+				table[i].base = vxdp_page_none(i / VXDP_PAGES_WAYS);
 		}
 		return;
 	}
 	for (number = first; number <= last; number++) {
-		page = table + number % sets * VXDP_PAGES_WAYS;
-		for (i = 0; i < VXDP_PAGES_WAYS; i++) {
-			if (page[i].number == number)
-				page[i].number = VXDP_PAGE_NONE;
+		base = number << PAGE_SHIFT;
+		set = number % sets;
+		for (i = set * VXDP_PAGES_WAYS; i < (set + 1) * VXDP_PAGES_WAYS; i++) {
+			if (table[i].base == base)
+				table[i].base = vxdp_page_none(set);
 		}
 	}
 }
@@ -229,27 +233,31 @@ void vxdp_pages_stop(struct vxdp_pages *p, struct mm_struct *mm)
 	p->log = NULL;
 }
 
-static void remember(struct vxdp_page *set, u64 number, void *at)
+/* In @set of a table, the first of whose pages is the one remembered last. */
+static void remember(struct vxdp_page *set, u64 base, void *at)
 {
-	if (set[0].number != VXDP_PAGE_NONE && set[0].number != number)
+	/* The first bit of the set's number is where "no page" differs. */
+	bool none = (set[0].base ^ base) & PAGE_SIZE;
+
+	if (!none && set[0].base != base)
 		set[1] = set[0];
-	set[0] = (struct vxdp_page){ number, at };
+	set[0] = (struct vxdp_page){ base, at };
 }
 
 /* Return: where a whole page of the guest is one for the VMM too, or 0. */
-static u64 user_page(const struct vxdp_pages *p, u64 number)
+static u64 user_page(const struct vxdp_pages *p, u64 base)
 {
 	struct iovec iov;
 	u64 uaddr;
 
-	if (vxdp_memory_translate(p->mem, number << PAGE_SHIFT, PAGE_SIZE, &iov, 1) != 1)
+	if (vxdp_memory_translate(p->mem, base, PAGE_SIZE, &iov, 1) != 1)
 		return 0;
 	uaddr = (u64)iov.iov_base;
 	return offset_in_page(uaddr) ? 0 : uaddr;
 }
 
-/* The page at @uaddr, as @number into @set. */
-static bool fetch_user(struct vxdp_pages *p, struct vxdp_page *set, u64 number, u64 uaddr)
+/* The page at @uaddr, as @base into @set. */
+static bool fetch_user(struct vxdp_pages *p, struct vxdp_page *set, u64 base, u64 uaddr)
 {
 	u64 gone = read_gone(p);
 	struct page *page;
@@ -263,16 +271,16 @@ static bool fetch_user(struct vxdp_pages *p, struct vxdp_page *set, u64 number, 
 	spin_lock_bh(&p->lock);
 	ok = still_there(p, gone, uaddr, uaddr + PAGE_SIZE);
 	if (ok)
-		remember(set, number, page_address(page));
+		remember(set, base, page_address(page));
 	spin_unlock_bh(&p->lock);
 	put_page(page);
 	return ok;
 }
 
 /* To write to a page may itself have moved it: so once more. */
-static bool fetch_page(struct vxdp_pages *p, struct vxdp_page *set, u64 number, u64 uaddr)
+static bool fetch_page(struct vxdp_pages *p, struct vxdp_page *set, u64 base, u64 uaddr)
 {
-	return fetch_user(p, set, number, uaddr) || fetch_user(p, set, number, uaddr);
+	return fetch_user(p, set, base, uaddr) || fetch_user(p, set, base, uaddr);
 }
 
 /* Only the worker remembers, so what is known may only go. */
@@ -281,7 +289,7 @@ static bool is_known(struct vxdp_pages *p, const struct vxdp_page *set, u64 addr
 	bool known;
 
 	spin_lock_bh(&p->lock);
-	known = vxdp_pages_look(set, addr);
+	known = vxdp_page_look(&set, &addr);
 	spin_unlock_bh(&p->lock);
 	return known;
 }
@@ -299,18 +307,17 @@ static bool is_known(struct vxdp_pages *p, const struct vxdp_page *set, u64 addr
  */
 u32 vxdp_pages_fetch(struct vxdp_pages *p, u64 gpa, u64 len)
 {
-	u64 left = PFN_UP(offset_in_page(gpa) + len), number, uaddr;
+	u64 left = PFN_UP(offset_in_page(gpa) + len), base = gpa & PAGE_MASK, uaddr;
 	struct vxdp_page *set;
 	u32 unknown = 0;
 
-	for (; left; left--, gpa += PAGE_SIZE) {
-		number = gpa >> PAGE_SHIFT;
-		set = p->page[number % VXDP_PAGES_SETS];
-		if (is_known(p, set, gpa))
+	for (; left; left--, base += PAGE_SIZE) {
+		set = vxdp_pages_set(p, base);
+		if (is_known(p, set, base))
 			continue;
 		unknown++;
-		uaddr = user_page(p, number);
-		if (!uaddr || !fetch_page(p, set, number, uaddr))
+		uaddr = user_page(p, base);
+		if (!uaddr || !fetch_page(p, set, base, uaddr))
 			break;
 	}
 	return unknown;
@@ -339,6 +346,11 @@ bool vxdp_pages_start_log(struct vxdp_pages *p)
 	return true;
 }
 
+static struct vxdp_page *log_set(const struct vxdp_pages *p, u64 uaddr)
+{
+	return p->log[(uaddr >> PAGE_SHIFT) % VXDP_LOG_SETS];
+}
+
 /**
  * vxdp_pages_fetch_log() - fault the log's pages for a guest range in, remember them
  * @p: started
@@ -350,25 +362,25 @@ bool vxdp_pages_start_log(struct vxdp_pages *p)
  */
 void vxdp_pages_fetch_log(struct vxdp_pages *p, u64 base, u64 gpa, u64 len)
 {
-	u64 page = gpa / VXDP_LOG_PAGE, last = (gpa + len - 1) / VXDP_LOG_PAGE, number;
+	u64 page = gpa / VXDP_LOG_PAGE, last = (gpa + len - 1) / VXDP_LOG_PAGE, uaddr;
 	struct vxdp_log_word word;
 	struct vxdp_page *set;
 
 	if (!p->log || !len)
 		return;
 	for (; page <= last && vxdp_log_word(base, page, last, &word); page += word.pages) {
-		number = word.addr >> PAGE_SHIFT;
-		set = p->log[number % VXDP_LOG_SETS];
-		if (!is_known(p, set, word.addr) &&
-		    !fetch_page(p, set, number, word.addr & PAGE_MASK))
+		uaddr = word.addr & PAGE_MASK;
+		set = log_set(p, uaddr);
+		if (!is_known(p, set, uaddr) && !fetch_page(p, set, uaddr, uaddr))
 			break;
 	}
 }
 
 static void *find_log(const struct vxdp_pages *p, u64 uaddr)
 {
-	return p->log ? vxdp_pages_look(p->log[(uaddr >> PAGE_SHIFT) % VXDP_LOG_SETS], uaddr) :
-			NULL;
+	const struct vxdp_page *page = p->log ? log_set(p, uaddr) : NULL;
+
+	return page && vxdp_page_look(&page, &uaddr) ? page->at + uaddr : NULL;
 }
 
 /**

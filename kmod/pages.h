@@ -18,13 +18,22 @@
 /* Pages of the log, likewise: 4 KiB in all. Each stands for 128 MiB of the guest's. */
 #define VXDP_LOG_SETS	128
 
-/* No page's number: memory ends before it does. */
-#define VXDP_PAGE_NONE	U64_MAX
-
+/**
+ * struct vxdp_page - a page that is remembered
+ * @base: the address that it is remembered by; or, where none is, one that is looked for
+ *	in another set: see vxdp_page_none()
+ * @at: where the kernel has it
+ */
 struct vxdp_page {
-	u64 number;		/* address / PAGE_SIZE, or VXDP_PAGE_NONE */
+	u64 base;
 	void *at;
 };
+
+/* What stands for no page in set @set: what is looked for there differs. */
+static inline u64 vxdp_page_none(u32 set)
+{
+	return (u64)(set ^ 1) << PAGE_SHIFT;
+}
 
 /**
  * struct vxdp_area - a range of user memory, in one piece for the kernel
@@ -65,9 +74,8 @@ enum vxdp_area_index {
  * @area: the areas; @map is the worker's to undo
  * @mem: the memory table, or NULL; of all pages below it says where they are for
  *	the VMM. Changes under @lock and the receive ring's lock, read under either
- * @page: the pages, by number % VXDP_PAGES_SETS; their numbers are guest-physical
- * @log: pages of the log, by number % VXDP_LOG_SETS; their numbers are the VMM's. NULL
- *	until they are wanted
+ * @page: the pages by guest-physical address: set address / PAGE_SIZE % VXDP_PAGES_SETS
+ * @log: pages of the log likewise, by the VMM's address; NULL until they are wanted
  */
 struct vxdp_pages {
 	struct mmu_notifier notifier;
@@ -84,26 +92,44 @@ struct vxdp_pages {
 	struct vxdp_page (*log)[VXDP_PAGES_WAYS];
 };
 
-/* Return: the kernel's address of @addr, whose page's set is @page, or NULL. */
-static __always_inline void *vxdp_pages_look(const struct vxdp_page *page, u64 addr)
+/*
+ * Look for an address in its set. In: @page is the set and @off the address; out: the
+ * page and where it is in that.
+ * Return: false where it is not known.
+ */
+static __always_inline bool vxdp_page_look(const struct vxdp_page **page, u64 *off)
 {
-	u64 number = addr >> PAGE_SHIFT;
-
-	if (unlikely(page->number != number)) {
-		page++;
-		if (page->number != number)
-			return NULL;
+	*off -= (*page)->base;
+	if (unlikely(*off >= PAGE_SIZE)) {
+		/* Lest the compiler keep what it knew before. */
+		OPTIMIZER_HIDE_VAR(*page);
+		OPTIMIZER_HIDE_VAR(*off);
+		*off += (*page)->base;
+		(*page)++;
+		*off -= (*page)->base;
+		if (*off >= PAGE_SIZE)
+			return false;
 	}
-	return page->at + offset_in_page(addr);
+	/* As speculation ignores the checks; hidden, or the compiler does not. */
+	OPTIMIZER_HIDE_VAR(*off);
+	*off = offset_in_page(*off);
+	return true;
+}
+
+static __always_inline struct vxdp_page *vxdp_pages_set(const struct vxdp_pages *p, u64 gpa)
+{
+	return p->page[(gpa >> PAGE_SHIFT) % VXDP_PAGES_SETS];
 }
 
 /*
  * Context: @p->lock.
  * Return: the kernel's address of a guest-physical address, or NULL.
  */
-static __always_inline void *vxdp_pages_find(const struct vxdp_pages *p, u64 gpa)
+static inline void *vxdp_pages_find(const struct vxdp_pages *p, u64 gpa)
 {
-	return vxdp_pages_look(p->page[(gpa >> PAGE_SHIFT) % VXDP_PAGES_SETS], gpa);
+	const struct vxdp_page *page = vxdp_pages_set(p, gpa);
+
+	return vxdp_page_look(&page, &gpa) ? page->at + gpa : NULL;
 }
 
 void vxdp_pages_init(struct vxdp_pages *p, void (*lost)(struct vxdp_pages *p));

@@ -202,6 +202,7 @@ static noinline bool put_any(struct vxdp_queue *q, const struct xdp_buff *xdp,
 	if (q->fast.log)
 		log_place(q, to);
 	commit(&q->fast, to);
+	q->fast.bytes += q->hdr_len + len;
 	return true;
 }
 
@@ -209,14 +210,16 @@ static bool put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool 
 {
 	bool simple = !strip && !xdp_buff_has_frags(xdp) && !q->fast.log;
 
-	if (simple && vxdp_put_simple(&q->fast, xdp->data, len, true))
+	if (simple && vxdp_put_simple(&q->fast, xdp->data, len, false, true))
 		return true;
 	return put_any(q, xdp, NULL, len, strip);
 }
 
+/* It is in already, as if it came from the wire. */
 static void count_local(struct vxdp_queue *q, u32 len)
 {
 	q->fast.uncounted++;
+	q->fast.bytes -= q->fast.hdr_len + len;
 	vxdp_stats_packet(q->port->stats, VHOST_XDP_STAT_RX_LOCAL_PACKETS, len);
 	vxdp_count(q, VHOST_XDP_STAT_RX_FAST_PACKETS, 1);
 }
@@ -246,8 +249,6 @@ bool vxdp_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool st
 		       put(q, xdp, len, strip);
 		if (done && local)
 			count_local(q, len);
-		else if (done)
-			f->bytes += len;
 		if (done)
 			vxdp_fast_done(q);
 		else
