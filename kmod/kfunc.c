@@ -292,7 +292,8 @@ static noinline int deliver_more(struct vxdp_queue *q, struct xdp_buff *xdp, u32
 static noinline int deliver_first(struct vxdp_queue *q, struct xdp_buff *xdp, u32 port_id)
 {
 	bool done = !q->fast.log && vxdp_fast_ready(q, true) &&
-		    vxdp_put_simple(&q->fast, xdp->data, xdp->data_end - xdp->data, false, false);
+		    vxdp_put_simple(&q->fast, xdp->data, xdp->data_end - xdp->data, false, false,
+				    NULL);
 
 	if (likely(done))
 		vxdp_fast_done(q);
@@ -313,7 +314,7 @@ static __always_inline int deliver_one(struct vxdp_queue *q, struct xdp_buff *xd
 		return deliver_more(q, xdp, port_id);
 	if (unlikely(f->next == f->stop))
 		return deliver_first(q, xdp, port_id);
-	if (likely(vxdp_put_simple(f, data, len, is_short, false))) {
+	if (likely(vxdp_put_simple(f, data, len, is_short, false, NULL))) {
 		OPTIMIZER_HIDE_VAR(q);
 		vxdp_unlock(&q->fast.pages.lock);
 		return 0;

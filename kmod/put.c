@@ -208,11 +208,17 @@ static noinline bool put_any(struct vxdp_queue *q, const struct xdp_buff *xdp,
 
 static bool put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool strip)
 {
-	bool simple = !strip && !xdp_buff_has_frags(xdp) && !q->fast.log;
+	const struct vxdp_vring *vr = &q->ring[VXDP_RING_RX].vr;
+	struct vxdp_fast *f = &q->fast;
+	bool done = false;
 
-	if (simple && vxdp_put_simple(&q->fast, xdp->data, len, false, true))
-		return true;
-	return put_any(q, xdp, NULL, len, strip);
+	if (!strip && !xdp_buff_has_frags(xdp))
+		done = f->log ? vxdp_put_simple(f, xdp->data, len, false, false, vr) :
+				vxdp_put_simple(f, xdp->data, len, false, true, NULL);
+	/* See @log in fast.h. */
+	if (f->log)
+		f->stop = f->next;
+	return done || put_any(q, xdp, NULL, len, strip);
 }
 
 /* It is in already, as if it came from the wire. */

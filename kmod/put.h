@@ -99,10 +99,12 @@ static __always_inline bool vxdp_put_across(const struct vxdp_fast *f, u64 gpa, 
  * Context: fast.pages.lock; f->next is not f->stop.
  * @is_short: of the length, what vxdp_is_short() says, where that is known
  * @across: also where the buffer crosses into another page
+ * @log: what says how buffers are logged, where they are (f->log), then not @across
  * Return: false where it is not so simple; nothing has happened then.
  */
 static __always_inline bool vxdp_put_simple(struct vxdp_fast *f, const void *data,
-					    unsigned long len, bool is_short, bool across)
+					    unsigned long len, bool is_short, bool across,
+					    const struct vxdp_vring *log)
 {
 	unsigned long need = f->hdr_len + len;
 	u32 head, mask = f->mask;
@@ -129,11 +131,16 @@ static __always_inline bool vxdp_put_simple(struct vxdp_fast *f, const void *dat
 
 	at = page->at + off;
 	if (likely(off + need <= PAGE_SIZE)) {
+		if (log && log->log_all &&
+		    !vxdp_pages_has_log(&f->pages, log->log_base, page->base + off, need))
+			return false;
 		vxdp_put_header(at);
 		if (is_short)
 			vxdp_put_short(at + f->hdr_len, data, len);
 		else
 			vxdp_put_bytes(at + f->hdr_len, data, len);
+		if (log && log->log_all)
+			vxdp_pages_log(&f->pages, log->log_base, page->base + off, need);
 	} else if (!across || !vxdp_put_across(f, page->base + off, at, data, len)) {
 		return false;
 	}

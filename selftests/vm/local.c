@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <linux/if_tun.h>
+#include <linux/vhost.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -403,7 +404,7 @@ static const char *const flooded_port[FLOODED][2] = {
 	{ "fl0", "fl0tap" }, { "fl1", "fl1tap" }, { "fl2", "fl2tap" },
 };
 
-static void send_flood(struct nic *n)
+static void send_flood(struct nic *n, const uint8_t to[6], unsigned int len)
 {
 	const struct virtio_net_hdr_v1 none = { 0 };
 	unsigned int i;
@@ -413,10 +414,10 @@ static void send_flood(struct nic *n)
 	for (i = 0; i < FLOOD; i++) {
 		p = nic_tx_slot(n);
 		NEED(p);
-		memset(p, 0xff, 6);
+		memcpy(p, to, 6);
 		memcpy(p + 6, mac_guest, 6);
-		memset(p + 12, 0x55, 48);
-		NEED(nic_tx(n, &none, 60, NIC_ONE, false));
+		memset(p + 12, 0x55, len - 12);
+		NEED(nic_tx(n, &none, len, NIC_ONE, false));
 	}
 	ring_publish(&n->ring[NIC_TX]);
 }
@@ -447,6 +448,7 @@ static bool take_flood(struct nic *n)
  */
 static void flooded(void)
 {
+	static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
 	struct nic_cfg cfg = guest;
 	struct bench a, b[FLOODED];
 	uint64_t fast, calls, told = 0;
@@ -469,7 +471,7 @@ static void flooded(void)
 	while (ok && !told && tries++ < 200) {
 		fast = ctl_stat(flooded_port[0][0], VHOST_XDP_STAT_RX_FAST_PACKETS);
 		calls = ctl_stat(flooded_port[0][0], VHOST_XDP_STAT_CALLS);
-		send_flood(&a.nic);
+		send_flood(&a.nic, all, 60);
 		for (i = 0; i < FLOODED; i++)
 			ok = ok && CHECK(take_flood(&b[i].nic));
 		fast = ctl_stat(flooded_port[0][0], VHOST_XDP_STAT_RX_FAST_PACKETS) - fast;
@@ -484,6 +486,76 @@ static void flooded(void)
 		port_detach(LANE_XDP, flooded_port[i][0]);
 	}
 	bench_close(&a);
+}
+
+#define LOG_BYTES 65536
+
+static bool logged(const uint8_t *log, struct nic *n, const void *hva)
+{
+	uint64_t page = mem_gpa(&n->mem, hva) / 4096;
+
+	NEED(page / 8 < LOG_BYTES);
+	return log[page / 8] & 1 << page % 8;
+}
+
+/* Before the guest sees a frame its buffer is logged; the used ring before we go on. */
+static bool take_logged(struct nic *n, const uint8_t *log)
+{
+	struct ring *r = &n->ring[NIC_RX];
+	unsigned int got = 0, base;
+	struct nic_frame f;
+
+	while (got < FLOOD) {
+		if (!nic_rx(n, &f)) {
+			if (ring_call_on(r) && !CHECK(wait_fd(r->call, 8000)))
+				return false;
+			eventfd_take(r->call);
+			continue;
+		}
+		if (!CHECK(f.buffers == 1) || !CHECK(f.data[f.len - 1] == 0x55) ||
+		    !CHECK(logged(log, n, f.data)) ||
+		    !CHECK(logged(log, n, f.data + f.len - 1)))
+			return false;
+		nic_rx_done(n);
+		got++;
+	}
+	ring_publish(r);
+	NEED(!dev_vring_base(n->dev, NIC_RX, &base));
+	return CHECK(logged(log, n, &r->used->idx));
+}
+
+/* Many frames between two looks at the guest: each is logged, and none but these. */
+static void logged_flood(void)
+{
+	static _Alignas(4096) uint8_t log[LOG_BYTES];
+	uint64_t base = (uintptr_t)log, fast;
+	struct nic_cfg cfg = guest;
+	unsigned int i;
+	struct two t;
+	bool ok = true;
+
+	ktap_case(120, "logged, many at a time");
+	cfg.tx_bufs = 2 * FLOOD;
+	cfg.tx_len = 2048;
+	memset(&t, 0, sizeof(t));
+	port_attach(LANE_XDP, OTHER, mac_b, 0, "");
+	bench_open(&t.a, LANE_XDP, cfg);
+	bench_open_on(&t.b, LANE_XDP, cfg, OTHER, OTHER_TAP);
+	NEED(!dev_ioctl(t.b.nic.dev, VHOST_SET_LOG_BASE, &base));
+	NEED(!dev_set_features(t.b.nic.dev, t.b.nic.cfg.features | BIT64(VHOST_F_LOG_ALL)));
+	for (i = 0; i < 2; i++)
+		NEED(!dev_vring_addr(t.b.nic.dev, i, &t.b.nic.ring[i], true,
+				     mem_gpa(&t.b.nic.mem, t.b.nic.ring[i].used)));
+	fast = ctl_stat(OTHER, VHOST_XDP_STAT_RX_FAST_PACKETS);
+	for (i = 0; i < 40 && ok; i++) {
+		memset(log, 0, sizeof(log));
+		send_flood(&t.a.nic, mac_b, i % 2 ? 1400 : 64);
+		ok = take_logged(&t.b.nic, log);
+	}
+	fast = ctl_stat(OTHER, VHOST_XDP_STAT_RX_FAST_PACKETS) - fast;
+	ktap_diag("%llu of %u by the fast lane", (unsigned long long)fast, 40 * FLOOD);
+	ktap_ok(ok && CHECK(fast >= FLOOD));
+	close_two(&t);
 }
 
 int main(void)
@@ -507,6 +579,7 @@ int main(void)
 	close_two(&t);
 	without_header();
 	flooded();
+	logged_flood();
 	port_detach(LANE_XDP, PORT);
 	return ktap_done();
 }
