@@ -7,11 +7,11 @@
  *	driver				device (here)
  *
  *	write descriptors		(B) read flags of the chain's first
- *	(A) write barrier		    smp_rmb, in vxdp_packed_next()
+ *	(A) write barrier		    smp_rmb, in read_head()
  *	write flags of the first	    read descriptors
  *
  *	read flags of the next used	(C) write buffers, used descriptors
- *	(D) read barrier		    smp_wmb, in vxdp_packed_add_used()
+ *	(D) read barrier		    smp_wmb, in put_first()
  *	read its id, len; buffers	    write flags of the first
  *
  *	write its event structure	(E) write flags of what is used
@@ -35,6 +35,9 @@
 #define WRAP		((u16)(1 << VRING_PACKED_EVENT_F_WRAP_CTR))
 #define DESC_AVAIL	((u16)(1 << VRING_PACKED_DESC_F_AVAIL))
 #define DESC_USED	((u16)(1 << VRING_PACKED_DESC_F_USED))
+/* virtio 1.3, 2.8.10.1. */
+#define DESC_ALIGN	16
+#define EVENT_ALIGN	4
 /* The others of an event structure's flags are reserved. */
 #define EVENT_FLAGS	3
 
@@ -115,14 +118,15 @@ static bool avail_at(struct vxdp_vring *vr, u16 place)
  * vxdp_packed_start() - as vxdp_vring_start()
  * @vr: with its addresses and base set
  *
- * Return: 0; -EINVAL where the base is not in the ring, or says that more than the
- * ring holds was taken; -EFAULT where the ring cannot be accessed.
+ * Return: 0; -EINVAL where the ring is not aligned, where the base is not in it or says
+ * that more than it holds was taken; -EFAULT where the ring cannot be accessed.
  */
 int vxdp_packed_start(struct vxdp_vring *vr)
 {
 	u16 word;
 
-	if (index_of(vr->last_avail) >= vr->num || index_of(vr->last_used) >= vr->num ||
+	if (vr->desc % DESC_ALIGN || vr->avail % EVENT_ALIGN || vr->used % EVENT_ALIGN ||
+	    index_of(vr->last_avail) >= vr->num || index_of(vr->last_used) >= vr->num ||
 	    outstanding(vr) > vr->num)
 		return -EINVAL;
 	if (vxdp_put_u16(vr->used_flags, vr->used +
@@ -157,40 +161,67 @@ static int add_indirect(struct vxdp_vring *vr, struct vxdp_chain *c,
 	return 0;
 }
 
-/* The first one's flags were read before all else and are not read again. */
-static int read_desc(struct vxdp_vring *vr, u16 place, struct vring_packed_desc *desc,
-		     bool first)
+/*
+ * The flags first; once they say that the driver has written the rest, that. They are
+ * not read again. Return: 1, 0 where there is nothing yet, or negative.
+ */
+static int read_head(struct vxdp_vring *vr, u16 place, struct vring_packed_desc *desc)
 {
-	size_t len = first ? offsetof(struct vring_packed_desc, flags) : sizeof(*desc);
+	const u64 at = vr->desc + desc_off(place);
+	int ret = 0;
 
-	if (vxdp_copy_from_user(desc, vr->desc + desc_off(place), len))
+	if (!vxdp_user_begin(at, sizeof(*desc)))
+		return BROKEN(vr, FAULT);
+	vxdp_user_get(desc->flags, at + offsetof(struct vring_packed_desc, flags), u16, fault);
+	if (is_avail(desc->flags, place)) {
+		/* (B) */
+		smp_rmb();
+		vxdp_user_get(desc->addr, at, u64, fault);
+		vxdp_user_get(desc->len, at + offsetof(struct vring_packed_desc, len), u32, fault);
+		vxdp_user_get(desc->id, at + offsetof(struct vring_packed_desc, id), u16, fault);
+		ret = 1;
+	}
+	vxdp_user_end();
+	return ret;
+fault:
+	vxdp_user_end();
+	return BROKEN(vr, FAULT);
+}
+
+static int read_next(struct vxdp_vring *vr, u16 place, struct vring_packed_desc *desc)
+{
+	if (vxdp_copy_from_user(desc, vr->desc + desc_off(place), sizeof(*desc)))
 		return BROKEN(vr, FAULT);
 	return 0;
 }
 
-/* Return: descriptors of the ring, or negative. @id is that of the last of them. */
-static int walk_chain(struct vxdp_vring *vr, struct vxdp_chain *c, u16 flags, u16 *id)
+static int add_desc(struct vxdp_vring *vr, struct vxdp_chain *c,
+		    const struct vring_packed_desc *desc)
+{
+	if (desc->flags & VRING_DESC_F_INDIRECT)
+		return add_indirect(vr, c, desc);
+	return vxdp_chain_add(vr, c, desc->addr, desc->len, desc->flags & VRING_DESC_F_WRITE);
+}
+
+/* From its first on. Return: descriptors of the ring, or negative; @desc is the last. */
+static int walk_chain(struct vxdp_vring *vr, struct vxdp_chain *c, struct vring_packed_desc *desc)
 {
 	u32 n, room = vr->num - outstanding(vr);
-	struct vring_packed_desc desc;
 	u16 place = vr->last_avail;
 
-	desc.flags = flags;
-	for (n = 0;; place = forward(vr, place, 1)) {
-		/* Only a driver that lies makes what we still have available again. */
+	/* Only a driver that lies makes what we still have available again. */
+	if (!room)
+		return BROKEN(vr, AVAIL);
+	for (n = 1; !add_desc(vr, c, desc); n++) {
+		if (!(desc->flags & VRING_DESC_F_NEXT))
+			return n;
 		if (n == room)
-			return n ? BROKEN(vr, LOOP) : BROKEN(vr, AVAIL);
-		if (read_desc(vr, place, &desc, !n))
+			return BROKEN(vr, LOOP);
+		place = forward(vr, place, 1);
+		if (read_next(vr, place, desc))
 			return -EINVAL;
-		n++;
-		if (desc.flags & VRING_DESC_F_INDIRECT ? add_indirect(vr, c, &desc) :
-		    vxdp_chain_add(vr, c, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE))
-			return -EINVAL;
-		if (!(desc.flags & VRING_DESC_F_NEXT))
-			break;
 	}
-	*id = desc.id;
-	return n;
+	return -EINVAL;
 }
 
 /**
@@ -202,23 +233,21 @@ static int walk_chain(struct vxdp_vring *vr, struct vxdp_chain *c, u16 flags, u1
  */
 int vxdp_packed_next(struct vxdp_vring *vr, struct vxdp_chain *chain)
 {
-	u16 flags, id;
+	struct vring_packed_desc desc;
 	int n;
 
-	if (vr->error || read_flags(vr, vr->last_avail, &flags))
+	if (vr->error)
 		return -EINVAL;
-	if (!is_avail(flags, vr->last_avail))
-		return 0;
-	/* (B) */
-	smp_rmb();
-
+	n = read_head(vr, vr->last_avail, &desc);
+	if (n <= 0)
+		return n;
 	vxdp_chain_clear(chain);
-	n = walk_chain(vr, chain, flags, &id);
+	n = walk_chain(vr, chain, &desc);
 	if (n < 0)
 		return n;
 	if (!(chain->out_len + chain->in_len))
 		return BROKEN(vr, LEN);
-	chain->head = (u32)n << 16 | id;
+	chain->head = (u32)n << 16 | desc.id;
 	vr->last_avail = forward(vr, vr->last_avail, n);
 	vr->ahead -= min_t(u16, vr->ahead, n);
 	return 1;
@@ -269,27 +298,39 @@ static int log_desc(struct vxdp_vring *vr, u64 off)
 	return found ? 0 : -EFAULT;
 }
 
-/* Of the first of a batch the flags come last: only they let the driver see it. */
-static int put_used(struct vxdp_vring *vr, u16 place, u32 id, u32 len, bool first)
+static u16 used_flags(u16 place, u32 len)
+{
+	return (place & WRAP ? DESC_AVAIL | DESC_USED : 0) | (len ? VRING_DESC_F_WRITE : 0);
+}
+
+/* A descriptor lies on one page. */
+static int put_used(struct vxdp_vring *vr, u16 place, u32 id, u32 len)
 {
 	u64 off = desc_off(place);
-	struct vring_packed_desc desc = { .len = len, .id = id };
-	const u64 at = offsetof(struct vring_packed_desc, len);
-	const u64 flags_at = offsetof(struct vring_packed_desc, flags);
+	/* Length, ID and flags as they lie in memory. */
+	u64 word = len | (u64)(u16)id << 32 | (u64)used_flags(place, len) << 48;
 
-	desc.flags = (place & WRAP ? DESC_AVAIL | DESC_USED : 0) |
-		     (len ? VRING_DESC_F_WRITE : 0);
-	if (vxdp_copy_to_user(vr->desc + off + at, &desc.len,
-			      first ? flags_at - at : sizeof(desc) - at))
+	if (vxdp_copy_to_user(vr->desc + off + offsetof(struct vring_packed_desc, len), &word,
+			      sizeof(word)) || log_desc(vr, off))
 		return BROKEN(vr, FAULT);
-	if (first) {
-		/* (C) */
-		smp_wmb();
-		if (vxdp_put_u16(desc.flags, vr->desc + off + flags_at))
-			return BROKEN(vr, FAULT);
-	}
-	/* A descriptor lies on one page. */
-	return log_desc(vr, off) ? BROKEN(vr, FAULT) : 0;
+	return 0;
+}
+
+/* Its flags come last: only they let the driver see it, and all behind it. */
+static int put_first(struct vxdp_vring *vr, u16 place, u32 id, u32 len)
+{
+	u64 off = desc_off(place), word = len | (u64)(u16)id << 32;
+
+	if (vxdp_copy_to_user(vr->desc + off + offsetof(struct vring_packed_desc, len), &word,
+			      sizeof(u32) + sizeof(u16)))
+		return BROKEN(vr, FAULT);
+	/* (C) */
+	smp_wmb();
+	if (vxdp_put_u16(used_flags(place, len),
+			 vr->desc + off + offsetof(struct vring_packed_desc, flags)) ||
+	    log_desc(vr, off))
+		return BROKEN(vr, FAULT);
+	return 0;
 }
 
 static void advance_used(struct vxdp_vring *vr, u32 n)
@@ -306,13 +347,13 @@ static int put_batch(struct vxdp_vring *vr, const struct vxdp_used *elem, u16 n)
 	u32 i;
 
 	if (vxdp_vring_one_for_all(vr, elem, n))
-		return put_used(vr, place, elem[n - 1].id, elem[n - 1].len, true);
+		return put_first(vr, place, elem[n - 1].id, elem[n - 1].len);
 	for (i = 1; i < n; i++) {
 		place = forward(vr, place, elem[i - 1].id >> 16);
-		if (put_used(vr, place, elem[i].id, elem[i].len, false))
+		if (put_used(vr, place, elem[i].id, elem[i].len))
 			return -EINVAL;
 	}
-	return put_used(vr, vr->last_used, elem[0].id, elem[0].len, true);
+	return put_first(vr, vr->last_used, elem[0].id, elem[0].len);
 }
 
 /**

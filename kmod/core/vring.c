@@ -144,8 +144,8 @@ int vxdp_vring_put_used_u16(struct vxdp_vring *vr, u64 off, u16 val)
  * Takes the used index over from the ring, as migration wants (that of a packed ring
  * is in its base), and suppresses kicks until vxdp_vring_enable_kick().
  *
- * Return: 0; -EFAULT where the ring cannot be accessed; -EINVAL where the base of
- * a packed ring cannot be. Then it is as before.
+ * Return: 0; -EFAULT where the ring cannot be accessed; -EINVAL where size, base or
+ * alignment are not for its kind. Then it is as before.
  */
 int vxdp_vring_start(struct vxdp_vring *vr)
 {
@@ -153,6 +153,8 @@ int vxdp_vring_start(struct vxdp_vring *vr)
 
 	if (vxdp_vring_packed(vr))
 		return vxdp_packed_start(vr);
+	if (vr->num & (vr->num - 1))
+		return -EINVAL;
 	if (vxdp_put_u16(vr->used_flags, vr->used) ||
 	    log_used(vr, 0, sizeof(u16)) ||
 	    vxdp_get_u16(&idx, vr->used + offsetof(struct vring_used, idx)))

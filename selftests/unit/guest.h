@@ -15,7 +15,7 @@
 #define GPA_MID		0x10000ULL
 #define GPA_HOLE	0x20000ULL	/* not in the table */
 #define GPA_UNMAPPED	0x30000ULL	/* in the table, but the VMM has unmapped it */
-#define GPA_RING	0x50000ULL	/* a packed ring, which the log finds there */
+#define GPA_RING	0x4fe00ULL	/* a packed ring, which the log finds there */
 #define GPA_HIGH	0x100000000ULL
 #define SIZE_LOW	0x10000ULL
 #define SIZE_MID	0x10000ULL

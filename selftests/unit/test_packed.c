@@ -123,7 +123,15 @@ static bool chain_without_end(void)
 	guest_make(g, NUM, F_PACKED, WRAP | 3);
 	for (i = 0; i < NUM; i++)
 		put(i < 3 ? i : WRAP | i, BUF, 10, 0, D_NEXT);
-	return BREAKS(LOOP);
+	if (!BREAKS(LOOP))
+		return false;
+	guest_drop(g);
+	/* Into what we still have, where it would end. */
+	guest_make(g, NUM, F_PACKED, WRAP);
+	put(WRAP, BUF, 10, 0, 0);
+	for (i = 1; i < NUM; i++)
+		put(WRAP | i, BUF, 10, 0, D_NEXT);
+	return CHECK(guest_next(g) == 1) && BREAKS(LOOP);
 }
 
 /* Twice around: what we have is made available again. */
@@ -205,6 +213,28 @@ static bool bases(void)
 	return base(WRAP | NUM, WRAP, -EINVAL) && base(WRAP, NUM, -EINVAL) &&
 	       base(0x7fff, 0, -EINVAL) && base(1, WRAP, -EINVAL) &&
 	       base(0, WRAP, 0) && base(WRAP | 7, WRAP | 7, 0) && base(5, WRAP | 6, 0);
+}
+
+/* And sizes, which a VMM may set before it says which kind of ring it is. */
+static bool alignment(void)
+{
+	u64 *const parts[] = { &g->vr.desc, &g->vr.avail, &g->vr.used };
+	u32 i;
+
+	guest_make(g, NUM, F_PACKED, WRAP);
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		u32 align = i ? 4 : 16;
+
+		*parts[i] += align / 2;
+		if (!CHECK(vxdp_vring_start(&g->vr) == -EINVAL))
+			return false;
+		*parts[i] -= align / 2;
+	}
+	if (!CHECK(!vxdp_vring_start(&g->vr)))
+		return false;
+	g->vr.num = 3;
+	g->vr.features = 0;
+	return CHECK(vxdp_vring_start(&g->vr) == -EINVAL);
 }
 
 static bool start_faults(void)
@@ -438,21 +468,25 @@ static bool log_finds_the_ring(void)
 		{ .guest_phys_addr = 0x52000, .memory_size = 64, .userspace_addr = UA_DESC + 64 },
 	};
 	struct vxdp_memory *old;
-	struct vxdp_used u;
+	struct vxdp_used u[2];
 	int err;
+	u32 i;
 	u8 *log;
 
-	guest_make(g, NUM, F_PACKED | F_EVENT_IDX, WRAP | 4);
+	guest_make(g, NUM, F_PACKED | F_EVENT_IDX, WRAP | 3);
 	old = g->mem;
 	g->mem = vxdp_memory_create(r, ARRAY_SIZE(r), &err);
 	g->vr.mem = g->mem;
 	vxdp_memory_free(old);
 	log = guest_log(g, 0x9004);
-	put(WRAP | 4, BUF, 10, 0, 0);
-	put(WRAP | 5, BUF, 10, 0, 0);
-	NEED(guest_next(g) == 1);
-	u = used(0);
-	if (!CHECK(!vxdp_vring_add_used(&g->vr, &u, 1)) || !CHECK(logged(log, 0x7000)) ||
+	for (i = 3; i < 6; i++)
+		put(WRAP | i, BUF, 10, 0, 0);
+	/* The second of the batch is where the third memory is. */
+	for (i = 0; i < 2; i++) {
+		NEED(guest_next(g) == 1);
+		u[i] = used(0);
+	}
+	if (!CHECK(!vxdp_vring_add_used(&g->vr, u, 2)) || !CHECK(logged(log, 0x7000)) ||
 	    !CHECK(logged(log, 0x52000)) || !CHECK(!logged(log, 0x9000)) ||
 	    !CHECK(!logged(log, 0x8000)))
 		return false;
@@ -463,8 +497,8 @@ static bool log_finds_the_ring(void)
 	NEED(guest_next(g) == 1);
 	g->mem->nr = 1;
 	g->mem->region[0].userspace_addr = UA_HIGH;
-	u = used(0);
-	return CHECK(vxdp_vring_add_used(&g->vr, &u, 1) < 0) &&
+	u[0] = used(0);
+	return CHECK(vxdp_vring_add_used(&g->vr, u, 1) < 0) &&
 	       CHECK(g->vr.error == VHOST_XDP_STAT_RING_FAULT);
 }
 
@@ -492,6 +526,7 @@ static const struct {
 	{ "flags of a chain are read once", flags_are_read_once },
 	{ "any access may fault", faults },
 	{ "a base that cannot be is refused", bases },
+	{ "what is not aligned does not start, nor a split ring of 3", alignment },
 	{ "a ring that cannot be accessed does not start", start_faults },
 	{ "a batch is seen whole, or not at all", batch_is_seen_whole },
 	{ "no more is given back than was taken", too_much_used },

@@ -95,7 +95,7 @@ static void migrate(void)
 	u8 *log = us_at(UA_LOG, LOG_BYTES);
 
 	migrate_range(log, GPA_LOW, SIZE_LOW + SIZE_MID);
-	migrate_range(log, GPA_RING, sizeof(ring_copy));
+	migrate_range(log, GPA_RING & ~4095ULL, 2 * 4096);
 	migrate_range(log, GPA_HIGH, SIZE_HIGH);
 }
 
