@@ -129,7 +129,7 @@ static void play(struct run *t, const struct scenario *s, const char *node)
 	t->node = node;
 	mem_init(&t->mem, 2, 1 << 20, false);
 	for (i = 0; i < 2; i++)
-		ring_init(&t->ring[i], &t->mem, 16, i, 0, false, false);
+		ring_init(&t->ring[i], &t->mem, 16, i, 0, 0, false);
 	t->tap = tap_open("abitap", IFF_VNET_HDR, 12);
 	t->fd = dev_open(node);
 	if (t->fd < 0)

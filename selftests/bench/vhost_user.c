@@ -144,7 +144,9 @@ void vhost_user_start(int sock, struct nic *n)
 	send_mem(sock, &n->mem);
 	for (i = 0; i < 2; i++) {
 		send_state(sock, VU_SET_VRING_NUM, i, n->ring[i].num);
-		send_state(sock, VU_SET_VRING_BASE, i, n->cfg.base);
+		send_state(sock, VU_SET_VRING_BASE, i,
+			   n->cfg.features & BIT64(VIRTIO_F_RING_PACKED) ?
+			   ring_base(&n->ring[i]) : n->cfg.base);
 		send_addr(sock, i, &n->ring[i]);
 		send_file(sock, VU_SET_VRING_CALL, i, n->ring[i].call);
 		send_file(sock, VU_SET_VRING_KICK, i, n->ring[i].kick);
@@ -159,6 +161,7 @@ void vhost_user_stop(int sock, struct nic *n)
 	for (i = 0; i < 2; i++) {
 		send_state(sock, VU_GET_VRING_BASE, i, 0);
 		read_reply(sock, &m, VU_GET_VRING_BASE);
-		NEED((uint16_t)m.state.num == n->ring[i].used->idx);
+		/* Of a packed ring the driver cannot tell. */
+		NEED(n->ring[i].is_packed || (uint16_t)m.state.num == n->ring[i].used->idx);
 	}
 }

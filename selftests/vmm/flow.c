@@ -293,7 +293,7 @@ static void report(struct bench *b, const struct goal *g)
 		  b->to_wire.next, b->at_wire.next, g->to_wire);
 	for (i = 0; i < 2; i++)
 		ktap_diag("ring %u: avail %u used %u seen %u, free %u, kicks %llu, err %llu",
-			  i, n->ring[i].avail->idx, n->ring[i].used->idx,
+			  i, n->ring[i].avail->idx, ring_base(&n->ring[i]),
 			  n->ring[i].last_used, n->ring[i].free_count,
 			  (unsigned long long)n->ring[i].kicks,
 			  (unsigned long long)eventfd_take(n->ring[i].err));

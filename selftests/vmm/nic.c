@@ -76,23 +76,22 @@ static void alloc_buffers(struct nic *n)
 
 void nic_init(struct nic *n, const struct nic_cfg *cfg)
 {
-	bool event, ind;
+	bool ind;
 
 	memset(n, 0, sizeof(*n));
 	n->cfg = *cfg;
 	if (!n->cfg.regions)
 		n->cfg.regions = 1;
-	event = has(n, VIRTIO_RING_F_EVENT_IDX);
 	ind = cfg->indirect;
 	n->hlen = has(n, VIRTIO_F_VERSION_1) || has(n, VIRTIO_NET_F_MRG_RXBUF) ?
 		  12 : 10;
 	plan_buffers(n);
 	mem_init(&n->mem, n->cfg.regions, memory_wanted(n), cfg->shared);
 	/* The rings in the first and the last region, buffers likewise. */
-	ring_init(&n->ring[NIC_RX], &n->mem, cfg->rx_num, 0, cfg->base, event,
-		  ind);
+	ring_init(&n->ring[NIC_RX], &n->mem, cfg->rx_num, 0, cfg->base,
+		  cfg->features, ind);
 	ring_init(&n->ring[NIC_TX], &n->mem, cfg->tx_num, n->mem.count - 1,
-		  cfg->base, event, ind);
+		  cfg->base, cfg->features, ind);
 	alloc_buffers(n);
 	n->dev = -1;
 	if (cfg->node)
@@ -148,7 +147,7 @@ int nic_start(struct nic *n)
 	if (!e)
 		e = dev_set_mem(n->dev, &n->mem);
 	for (i = 0; i < 2 && !e; i++)
-		e = nic_setup_ring(n, i, n->cfg.base);
+		e = nic_setup_ring(n, i, ring_base(&n->ring[i]));
 	return e ? e : set_backends(n, n->cfg.backend);
 }
 
@@ -160,9 +159,11 @@ int nic_stop(struct nic *n)
 	for (i = 0; i < 2 && !e; i++) {
 		e = dev_vring_base(n->dev, i, &base);
 		/* All that was taken is used when no backend is left. */
-		if (!e && (uint16_t)base != n->ring[i].used->idx)
-			ktap_bail("ring %d: base %u, used idx %u", i, base,
-				  n->ring[i].used->idx);
+		if (n->ring[i].is_packed && base >> 16 == (uint16_t)base)
+			n->ring[i].packed.base = base;
+		if (!e && base != ring_base(&n->ring[i]))
+			ktap_bail("ring %d: base %#x, not %#x", i, base,
+				  ring_base(&n->ring[i]));
 	}
 	return e;
 }
@@ -172,7 +173,7 @@ int nic_resume(struct nic *n)
 	int i, e = 0;
 
 	for (i = 0; i < 2 && !e; i++)
-		e = nic_setup_ring(n, i, n->ring[i].used->idx);
+		e = nic_setup_ring(n, i, ring_base(&n->ring[i]));
 	return e ? e : set_backends(n, n->cfg.backend);
 }
 
@@ -183,7 +184,7 @@ int nic_reset(struct nic *n)
 
 	for (i = 0; i < 2 && !e; i++) {
 		ring_reset(&n->ring[i], 0);
-		e = nic_setup_ring(n, i, 0);
+		e = nic_setup_ring(n, i, ring_base(&n->ring[i]));
 	}
 	n->held = 0;
 	for (i = 0; i < n->tx_bufs; i++)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ring.c - the driver's side of a split virtqueue (virtio 1.2, 2.7).
+ * ring.c - the driver's side of a virtqueue. That of a packed one differs in
+ * ring_packed.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,6 +21,10 @@ static void alloc_tables(struct ring *r, unsigned int region, bool indirect)
 {
 	unsigned int num = r->num;
 
+	if (r->is_packed) {
+		packed_alloc(r, region, indirect);
+		return;
+	}
 	r->desc = mem_alloc(r->mem, 16UL * num, 4096, region);
 	r->avail = mem_alloc(r->mem, 6 + 2UL * num, 4096, region);
 	r->used = mem_alloc(r->mem, 6 + 8UL * num, 4096, region);
@@ -32,17 +37,20 @@ static void alloc_tables(struct ring *r, unsigned int region, bool indirect)
 }
 
 void ring_init(struct ring *r, struct mem *mem, unsigned int num,
-	       unsigned int region, uint16_t base, bool event_idx,
+	       unsigned int region, uint16_t base, uint64_t features,
 	       bool indirect)
 {
 	memset(r, 0, sizeof(*r));
 	r->mem = mem;
 	r->num = num;
-	r->event_idx = event_idx;
+	r->event_idx = features & BIT64(VIRTIO_RING_F_EVENT_IDX);
+	r->is_packed = features & BIT64(VIRTIO_F_RING_PACKED);
+	r->in_order = features & BIT64(VIRTIO_F_IN_ORDER);
 	alloc_tables(r, region, indirect);
 	r->token = calloc(num, sizeof(*r->token));
 	r->chain = calloc(num, sizeof(*r->chain));
-	NEED(r->token && r->chain);
+	r->order = calloc(num, sizeof(*r->order));
+	NEED(r->token && r->chain && r->order);
 	ring_reset(r, base);
 	r->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	r->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -56,9 +64,15 @@ void ring_reset(struct ring *r, uint16_t base)
 	unsigned int i;
 
 	memset(r->desc, 0, 16UL * r->num);
+	memset(r->chain, 0, r->num * sizeof(*r->chain));
+	r->out = r->reaped = 0;
+	r->batch = false;
+	if (r->is_packed) {
+		packed_reset(r, base);
+		return;
+	}
 	memset(r->avail, 0, 6 + 2UL * r->num);
 	memset(r->used, 0, 6 + 8UL * r->num);
-	memset(r->chain, 0, r->num * sizeof(*r->chain));
 	for (i = 0; i < r->num; i++)
 		r->desc[i].next = i + 1;
 	r->free_count = r->num;
@@ -69,6 +83,11 @@ void ring_reset(struct ring *r, uint16_t base)
 	r->avail->idx = base;
 	r->used->idx = base;
 	*r->used_event = base;
+}
+
+unsigned int ring_base(const struct ring *r)
+{
+	return r->is_packed ? r->packed.base : r->used->idx;
 }
 
 void ring_desc(struct ring *r, unsigned int i, uint64_t gpa, uint32_t len,
@@ -89,6 +108,8 @@ void ring_free(struct ring *r)
 {
 	free(r->token);
 	free(r->chain);
+	free(r->order);
+	free(r->packed.id);
 	close(r->kick);
 	close(r->call);
 	close(r->err);
@@ -145,13 +166,18 @@ bool ring_add(struct ring *r, const struct ring_seg *seg, unsigned int out,
 
 	if (r->free_count < n)
 		return false;
-	if (indirect)
+	if (r->is_packed)
+		head = packed_add(r, seg, out, in, indirect);
+	else if (indirect)
 		add_indirect(r, seg, out, in);
 	else
 		add_direct(r, seg, out, in);
 	r->free_count -= n;
 	r->token[head] = token;
 	r->chain[head] = n;
+	r->order[r->out++ % r->num] = head;
+	if (r->is_packed)
+		return true;
 	r->avail->ring[r->avail_idx % r->num] = head;
 	r->avail_idx++;
 	return true;
@@ -171,6 +197,10 @@ void ring_publish(struct ring *r)
 {
 	uint16_t old = r->kicked;
 
+	if (r->is_packed) {
+		packed_publish(r);
+		return;
+	}
 	if (r->avail->idx == r->avail_idx && old == r->avail_idx)
 		return;
 	STORE(&r->avail->idx, r->avail_idx);
@@ -185,9 +215,24 @@ void ring_publish(struct ring *r)
 	}
 }
 
+static bool next_used(struct ring *r, uint32_t *head, uint32_t *len)
+{
+	struct vring_used_elem *e = &r->used->ring[r->last_used % r->num];
+
+	if (r->is_packed)
+		return packed_has_used(r, head, len);
+	if (LOAD(&r->used->idx) == r->last_used)
+		return false;
+	*head = e->id;
+	*len = e->len;
+	return true;
+}
+
 bool ring_has_used(struct ring *r)
 {
-	return LOAD(&r->used->idx) != r->last_used;
+	uint32_t head, len;
+
+	return r->batch || next_used(r, &head, &len);
 }
 
 static void put_chain(struct ring *r, uint16_t head)
@@ -195,6 +240,12 @@ static void put_chain(struct ring *r, uint16_t head)
 	uint16_t last = head;
 	unsigned int i;
 
+	r->reaped++;
+	if (r->is_packed) {
+		packed_put(r, head);
+		return;
+	}
+	r->last_used++;
 	for (i = 1; i < r->chain[head]; i++)
 		last = r->desc[last].next;
 	r->desc[last].next = r->free_head;
@@ -205,24 +256,29 @@ static void put_chain(struct ring *r, uint16_t head)
 
 bool ring_reap(struct ring *r, uint32_t *token, uint32_t *len)
 {
-	struct vring_used_elem *e;
-	uint32_t head;
+	uint32_t head = r->batch_head;
 
-	if (!ring_has_used(r))
+	if (!r->batch && !next_used(r, &head, &r->batch_len))
 		return false;
-	e = &r->used->ring[r->last_used % r->num];
-	head = e->id;
 	if (head >= r->num || !r->chain[head])
 		ktap_bail("the device used head %u, which is not out", head);
+	r->batch_head = head;
+	if (r->in_order)
+		head = r->order[r->reaped % r->num];
+	/* Of those before it the device has written nothing. */
+	r->batch = head != r->batch_head;
 	*token = r->token[head];
-	*len = e->len;
+	*len = r->batch ? 0 : r->batch_len;
 	put_chain(r, head);
-	r->last_used++;
 	return true;
 }
 
 bool ring_call_on(struct ring *r)
 {
+	if (r->is_packed) {
+		packed_call(r, true);
+		return !ring_has_used(r);
+	}
 	STORE(&r->avail->flags, 0);
 	STORE(r->used_event, r->last_used);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -231,7 +287,9 @@ bool ring_call_on(struct ring *r)
 
 void ring_call_off(struct ring *r)
 {
-	if (r->event_idx)
+	if (r->is_packed)
+		packed_call(r, false);
+	else if (r->event_idx)
 		STORE(r->used_event, r->last_used - 1);
 	else
 		STORE(&r->avail->flags, VRING_AVAIL_F_NO_INTERRUPT);

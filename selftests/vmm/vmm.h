@@ -3,12 +3,12 @@
  * vmm.h - a VMM and its guest's virtio-net driver, small enough to test with.
  *
  * The VMM half owns the guest's memory and drives any node that speaks the
- * vhost-net ioctl ABI; the guest half fills split virtqueues as a driver would.
+ * vhost-net ioctl ABI; the guest half fills virtqueues as a driver would.
  * Both are the real thing: what is on the other side is a kernel.
  *
  * mem	guest memory, one or several regions; guest physical addresses are not
  *	process addresses, nor at a constant distance from them
- * ring	one split virtqueue (virtio 1.2, 2.7), the driver's side
+ * ring	one virtqueue, the driver's side: split (virtio 1.2, 2.7), or packed (1.3, 2.8)
  * dev	the vhost ioctls, each returning 0 or -errno
  * nic	a queue pair: a device, two rings and their buffers
  */
@@ -64,10 +64,26 @@ struct ring_seg {
 	uint32_t len;
 };
 
+/* A packed ring is where desc is; avail and used are the event structures. */
+struct ring_packed {
+	struct vring_packed_desc *desc;
+	struct vring_packed_desc_event *driver, *device;
+	struct vring_packed_desc *indirect;
+	uint16_t next, used;	/* places: index, and the wrap counter in bit 15 */
+	uint16_t held, held_flags;	/* the first that was added and not published */
+	uint16_t added;		/* descriptors since the last look whether to kick */
+	unsigned int base;	/* for VHOST_SET_VRING_BASE */
+	uint16_t *id;		/* free ones */
+	unsigned int ids;
+};
+
 struct ring {
 	struct mem *mem;
 	unsigned int num;
 	bool event_idx;
+	bool is_packed;
+	bool in_order;
+	struct ring_packed packed;
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
@@ -78,6 +94,10 @@ struct ring {
 	uint16_t free_head;
 	uint32_t *token;
 	uint16_t *chain;	/* descriptors that a head took */
+	uint16_t *order;	/* heads that are out, in order, from @reaped to @out */
+	unsigned int out, reaped;
+	bool batch;		/* in order, one that stands for all up to it: */
+	uint32_t batch_head, batch_len;
 	int kick, call, err;
 	int kick2, call2;	/* twins to swap them with, or -1 */
 	uint64_t kicks;		/* written to the eventfd */
@@ -85,14 +105,17 @@ struct ring {
 
 #define RING_INDIRECT_MAX 32
 
-/* ring_init - in @mem's region @region, indexes starting at @base */
+/* ring_init - in @mem's region @region, indexes starting at @base (packed: index) */
 void ring_init(struct ring *r, struct mem *mem, unsigned int num,
-	       unsigned int region, uint16_t base, bool event_idx,
+	       unsigned int region, uint16_t base, uint64_t features,
 	       bool indirect);
 void ring_free(struct ring *r);
 
 /* ring_reset - as new, whatever was in it; the eventfds stay */
 void ring_reset(struct ring *r, uint16_t base);
+
+/* ring_base - for VHOST_SET_VRING_BASE, where all that was taken is used */
+unsigned int ring_base(const struct ring *r);
 
 /* For tests that write descriptors by hand. */
 void ring_desc(struct ring *r, unsigned int i, uint64_t gpa, uint32_t len,
@@ -120,6 +143,16 @@ bool ring_has_used(struct ring *r);
  */
 bool ring_call_on(struct ring *r);
 void ring_call_off(struct ring *r);
+
+/* For ring.c: the same of a packed ring. */
+void packed_alloc(struct ring *r, unsigned int region, bool indirect);
+void packed_reset(struct ring *r, uint16_t base);
+uint16_t packed_add(struct ring *r, const struct ring_seg *seg, unsigned int out,
+		    unsigned int in, bool indirect);
+void packed_publish(struct ring *r);
+bool packed_has_used(struct ring *r, uint32_t *head, uint32_t *len);
+void packed_put(struct ring *r, uint16_t head);
+void packed_call(struct ring *r, bool on);
 
 /* dev */
 

@@ -42,6 +42,8 @@ static void open_core(struct nic *n)
 		vr->used = (uintptr_t)n->ring[i].used;
 		vr->features = n->cfg.features;
 		vr->mem = memory;
+		vr->last_avail = ring_base(&n->ring[i]);
+		vr->last_used = ring_base(&n->ring[i]) >> 16;
 		NEED(!vxdp_vring_start(vr));
 		vxdp_vring_disable_kick(vr);
 	}

@@ -111,10 +111,10 @@ static double one_round(unsigned int side, bool rx, unsigned int len)
 	return median(took, BURSTS) / BURST / tsc_per_ns;
 }
 
-static void open_sides(void)
+static void open_sides(uint64_t features)
 {
 	struct nic_cfg cfg = {
-		.shared = true, .features = FEATURES, .rx_num = 256,
+		.shared = true, .features = FEATURES | features, .rx_num = 256,
 		.tx_num = 256, .rx_len = 1536, .tx_len = 1514,
 	};
 	struct nic *n;
@@ -134,6 +134,16 @@ static void open_sides(void)
 	}
 }
 
+static void close_sides(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_SIDES; i++) {
+		sides[i]->close(&nics[i]);
+		nic_free(&nics[i]);
+	}
+}
+
 static void calibrate(void)
 {
 	struct timespec a, b;
@@ -148,7 +158,7 @@ static void calibrate(void)
 		     ((b.tv_sec - a.tv_sec) * 1e9 + b.tv_nsec - a.tv_nsec);
 }
 
-static void compare(bool rx, unsigned int len, unsigned int rounds, bool last)
+static void compare(const char *kind, bool rx, unsigned int len, unsigned int rounds, bool last)
 {
 	static double ns[NR_SIDES][ROUNDS_MAX], ratio[ROUNDS_MAX];
 	unsigned int r, i;
@@ -158,13 +168,13 @@ static void compare(bool rx, unsigned int len, unsigned int rounds, bool last)
 			ns[i][r] = one_round(i, rx, len);
 		ratio[r] = ns[0][r] / ns[NR_SIDES - 1][r];
 	}
-	printf("{\"what\": \"%s %u B\", \"ours\": %.2f", rx ? "to the guest," :
-	       "from the guest,", len, median(ns[0], rounds));
+	printf("{\"what\": \"%s %u B%s\", \"ours\": %.2f", rx ? "to the guest," :
+	       "from the guest,", len, kind, median(ns[0], rounds));
 	if (NR_SIDES > 1)
 		printf(", \"dpdk\": %.2f, \"ratio\": %.3f",
 		       median(ns[1], rounds), median(ratio, rounds));
 	printf("}%s\n", last ? "" : ",");
-	fprintf(stderr, "  %s %4u B: %.1f ns a frame", rx ? "RX" : "TX", len,
+	fprintf(stderr, "  %s %4u B%s: %.1f ns a frame", rx ? "RX" : "TX", len, kind,
 		ns[0][rounds / 2]);
 	if (NR_SIDES > 1)
 		fprintf(stderr, ", DPDK's vhost %.1f, ratio %.3f",
@@ -174,7 +184,7 @@ static void compare(bool rx, unsigned int len, unsigned int rounds, bool last)
 
 int main(int argc, char **argv)
 {
-	unsigned int rounds = argc > 2 ? atoi(argv[2]) : 21, i;
+	unsigned int rounds = argc > 2 ? atoi(argv[2]) : 21, i, packed;
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
@@ -183,15 +193,15 @@ int main(int argc, char **argv)
 	NEED(!sched_setaffinity(0, sizeof(set), &set));
 	for (i = 0; i < sizeof(frame); i++)
 		frame[i] = i * 7;
-	open_sides();
 	calibrate();
 	printf("\"rows\": [\n");
-	for (i = 0; i < 4; i++)
-		compare(!(i & 1), i < 2 ? 64 : 1514, rounds, i == 3);
-	printf("]\n");
-	for (i = 0; i < NR_SIDES; i++) {
-		sides[i]->close(&nics[i]);
-		nic_free(&nics[i]);
+	for (packed = 0; packed < 2; packed++) {
+		open_sides(packed ? BIT64(VIRTIO_F_RING_PACKED) : 0);
+		for (i = 0; i < 4; i++)
+			compare(packed ? ", packed" : "", !(i & 1), i < 2 ? 64 : 1514, rounds,
+				packed && i == 3);
+		close_sides();
 	}
+	printf("]\n");
 	return 0;
 }
