@@ -494,7 +494,8 @@ void vxdp_fast_yield(struct vxdp_queue *q)
  */
 bool vxdp_fast_possible(const struct vxdp_queue *q)
 {
-	return q->fast.pages.page;
+	/* Packed rings are the worker's. */
+	return q->fast.pages.page && !vxdp_vring_packed(&q->ring[VXDP_RING_RX].vr);
 }
 
 static bool is_queued(struct vxdp_queue *q)

@@ -253,12 +253,27 @@ static bool log_all_ok(struct vxdp_queue *q, u64 features)
 	return ok;
 }
 
+/* What a ring is made of cannot change under it. */
+static bool layout_ok(struct vxdp_queue *q, u64 features)
+{
+	int i;
+
+	if (!((features ^ q->features) & (1ULL << VIRTIO_F_RING_PACKED)))
+		return true;
+	for (i = 0; i < VXDP_RINGS; i++) {
+		if (q->ring[i].backend)
+			return false;
+	}
+	return true;
+}
+
 /**
  * vxdp_queue_set_features() - VHOST_SET_FEATURES
  * @q: the queue pair; its lock held
  * @features: a subset of what was offered
  *
- * Return: 0, or -EFAULT where all is to be logged and the log has no room.
+ * Return: 0; -EFAULT where all is to be logged and the log has no room; -EBUSY where
+ * a ring that runs would become packed, or cease to be.
  */
 int vxdp_queue_set_features(struct vxdp_queue *q, u64 features)
 {
@@ -269,6 +284,9 @@ int vxdp_queue_set_features(struct vxdp_queue *q, u64 features)
 	lockdep_assert_held(&q->lock);
 	lock_rings(q);
 	if (!log_all_ok(q, features))
+		goto unlock;
+	ret = -EBUSY;
+	if (!layout_ok(q, features))
 		goto unlock;
 
 	q->features = features;

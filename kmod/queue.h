@@ -23,6 +23,7 @@
 	 (1ULL << VIRTIO_F_ANY_LAYOUT) | (1ULL << VIRTIO_RING_F_INDIRECT_DESC) | \
 	 (1ULL << VIRTIO_RING_F_EVENT_IDX) | (1ULL << VIRTIO_F_VERSION_1) |   \
 	 (1ULL << VIRTIO_F_RING_RESET) | (1ULL << VIRTIO_NET_F_MRG_RXBUF) |   \
+	 (1ULL << VIRTIO_F_RING_PACKED) | (1ULL << VIRTIO_F_IN_ORDER) |	      \
 	 (1ULL << VHOST_NET_F_VIRTIO_NET_HDR))
 
 /* Packets a ring may use of the worker before the other ring has its turn. */

@@ -116,7 +116,9 @@ bool vxdp_ring_log_ok(const struct vxdp_ring *ring, u64 base)
 	lockdep_assert_held(&ring->lock);
 	if (!vr->mem)
 		return false;
-	if (vxdp_vring_has(vr, VHOST_F_LOG_ALL) && !vxdp_log_memory_ok(base, vr->mem))
+	/* What we write into a packed ring is logged wherever memory has it. */
+	if ((vxdp_vring_has(vr, VHOST_F_LOG_ALL) || (vr->log_used && vxdp_vring_packed(vr))) &&
+	    !vxdp_log_memory_ok(base, vr->mem))
 		return false;
 	return !vr->log_used ||
 	       vxdp_log_access_ok(base, vr->log_addr, vxdp_vring_used_size(vr, vr->num));
@@ -129,7 +131,8 @@ bool vxdp_ring_log_ok(const struct vxdp_ring *ring, u64 base)
  *
  * Where the ring cannot be started it stays as it was. A stop does not fail.
  *
- * Return: 0, -EFAULT (the ring cannot be accessed), -EINVAL (dead socket).
+ * Return: 0, -EFAULT (the ring cannot be accessed), -EINVAL (dead socket; a size,
+ * alignment or base that its kind of ring cannot have).
  */
 int vxdp_ring_set_backend(struct vxdp_ring *ring, struct socket *sock)
 {
@@ -220,7 +223,10 @@ static long set_num(struct vxdp_ring *ring, void __user *argp)
 		return -EBUSY;
 	if (copy_from_user(&s, argp, sizeof(s)))
 		return -EFAULT;
-	if (!s.num || s.num > 0xffff || s.num & (s.num - 1))
+	if (!s.num || s.num > 0xffff)
+		return -EINVAL;
+	/* virtio 1.3, 2.8.10.1: of a packed ring any number up to 2^15. */
+	if (vxdp_vring_packed(&ring->vr) ? s.num > 0x8000 : s.num & (s.num - 1))
 		return -EINVAL;
 	ring->vr.num = s.num;
 	return 0;
@@ -266,11 +272,25 @@ static long set_base(struct vxdp_ring *ring, void __user *argp)
 		return -EBUSY;
 	if (copy_from_user(&s, argp, sizeof(s)))
 		return -EFAULT;
+	if (vxdp_vring_packed(&ring->vr)) {
+		ring->vr.last_avail = s.num;
+		/* Who says nothing of what is used means the same place. */
+		ring->vr.last_used = s.num >> 16 ?: s.num;
+		return 0;
+	}
 	if (s.num > 0xffff)
 		return -EINVAL;
 	ring->vr.last_avail = s.num;
 	ring->vr.avail_idx = s.num;
 	return 0;
+}
+
+static u32 get_base(const struct vxdp_ring *ring)
+{
+	const struct vxdp_vring *vr = &ring->vr;
+
+	return vxdp_vring_packed(vr) ? vr->last_avail | (u32)vr->last_used << 16 :
+				       vr->last_avail;
 }
 
 static long put_state(void __user *argp, u32 index, u32 num)
@@ -365,7 +385,7 @@ long vxdp_ring_ioctl(struct vxdp_queue *q, unsigned int cmd, void __user *argp)
 		ret = set_base(ring, argp);
 		break;
 	case VHOST_GET_VRING_BASE:
-		ret = put_state(argp, index, ring->vr.last_avail);
+		ret = put_state(argp, index, get_base(ring));
 		break;
 	case VHOST_SET_VRING_KICK:
 		ret = set_kick(ring, argp);

@@ -24,6 +24,7 @@ enum outcome {
 /* The buffers collected for one frame. */
 struct room {
 	u16 heads;
+	u16 steps;		/* to go back */
 	u32 iovs;
 	u32 segs;
 	u64 len;
@@ -45,8 +46,9 @@ static bool mergeable(const struct vxdp_queue *q)
 
 static void give_back(struct rx *rx, struct room *room)
 {
-	vxdp_vring_rewind(&rx->ring->vr, room->heads);
+	vxdp_vring_rewind(&rx->ring->vr, room->steps);
 	room->heads = 0;
+	room->steps = 0;
 }
 
 static int take_chain(struct rx *rx, struct room *room, u64 need)
@@ -66,6 +68,7 @@ static int take_chain(struct rx *rx, struct room *room, u64 need)
 		return ret;
 	rx->descs += chain.desc_num;
 	room->heads++;
+	room->steps += vxdp_vring_steps(vr, chain.head);
 	if (chain.out_num) {
 		vr->error = VHOST_XDP_STAT_RING_ORDER;
 		return -EINVAL;
@@ -99,6 +102,7 @@ static void take_plain(struct rx *rx, struct room *room, u64 need)
 			room->len += chain[i].len;
 		}
 		rx->descs += i;
+		room->steps += i;
 		vxdp_vring_rewind(&rx->ring->vr, n - i);
 	} while (n && room->len < need);
 }
@@ -118,7 +122,7 @@ static enum outcome collect(struct rx *rx, struct room *room, u64 need)
 			return BROKEN;
 		}
 		if (!ret) {
-			ret = room->heads == rx->ring->vr.num;
+			ret = room->steps == rx->ring->vr.num;
 			give_back(rx, room);
 			return ret ? NONE : WAIT;
 		}

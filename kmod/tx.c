@@ -186,7 +186,7 @@ static bool serve_one(struct tx *tx)
 		return more(tx);
 	tx->descs += chain.desc_num;
 	if (chain.in_num) {
-		vxdp_vring_rewind(vr, 1);
+		vxdp_vring_rewind(vr, vxdp_vring_steps(vr, chain.head));
 		vr->error = VHOST_XDP_STAT_RING_ORDER;
 		return false;
 	}
@@ -194,7 +194,7 @@ static bool serve_one(struct tx *tx)
 	if (tx->q->port->xdp) {
 		to_slot(tx, &chain);
 	} else if (!to_sock(tx, &chain)) {
-		vxdp_vring_rewind(vr, 1);
+		vxdp_vring_rewind(vr, vxdp_vring_steps(vr, chain.head));
 		/* Room that came between the two would wake nobody. */
 		if (vxdp_sock_writable(tx->ring->backend))
 			vxdp_worker_queue(&tx->q->worker, VXDP_WORK_TX);

@@ -34,6 +34,8 @@ static bool was_seen[64];
 #define NOPLATFORM "ACCESS_PLATFORM comes with the IOTLB"
 #define NOIOTLBV2 "IOTLB_MSG_V2 comes with the IOTLB"
 
+#define ITHASNOT "neither packed rings nor buffers in order"
+
 #define NOTUSER "in-tree looks only while a ring runs; what is no user memory is no use"
 #define NOBYTES "in-tree takes this for the whole address space"
 #define NOLOG "in-tree starts with a log that it cannot write, and loses pages"
@@ -54,7 +56,9 @@ static const struct allowance allowed[] = {
 	{ "log while running", "backend with a log that is not there",
 	  { .ret = 0 }, { .ret = -14 }, NOLOG },
 	{ "features", "VHOST_GET_FEATURES",
-	  { .val = 0x1033d008000 }, { .val = 0x1013d008000 }, NOPLATFORM },
+	  { .val = 0x1033d008000 }, { .val = 0x10d3d008000 }, NOPLATFORM ", and has " ITHASNOT },
+	{ "features", "VHOST_SET_FEATURES(bit 34)", { .ret = -95 }, { .ret = 0 }, ITHASNOT },
+	{ "features", "VHOST_SET_FEATURES(bit 35)", { .ret = -95 }, { .ret = 0 }, ITHASNOT },
 	{ "features", "VHOST_SET_FEATURES(BIT64(VIRTIO_F_ACCESS_PLATFORM))",
 	  { .ret = 0 }, { .ret = -95 }, NOPLATFORM },
 	{ "features", "VHOST_GET_BACKEND_FEATURES",

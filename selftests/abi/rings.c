@@ -5,29 +5,20 @@
  * the other ring goes on; a fresh start heals; and the kernel has nothing to
  * say about it (the runner reads its log).
  *
- *	rings xdp|xsk|sock|intree
+ *	rings xdp|xsk|sock|intree [packed]
  */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/mman.h>
 
-#include "../vmm/flow.h"
+#include "rings.h"
 
-#define NUM 16
 #define F_N VRING_DESC_F_NEXT
 #define F_W VRING_DESC_F_WRITE
 #define F_I VRING_DESC_F_INDIRECT
 
-struct hostile {
-	const char *name;
-	unsigned int ring;
-	unsigned int stat;
-	void (*spoil)(struct bench *b, struct ring *r);
-};
-
-/* Guest memory to point at: 64 KiB that nothing else uses. */
-static uint8_t *pad;
-static uint64_t pad_gpa;
+uint8_t *pad;
+uint64_t pad_gpa;
 
 static void head_beyond(struct bench *b, struct ring *r)
 {
@@ -189,7 +180,7 @@ static void backwards(struct bench *b, struct ring *r)
 	ring_avail(r, 0);
 }
 
-static void protect(void *at, int prot)
+void protect(void *at, int prot)
 {
 	NEED(!mprotect(at, 4096, prot));
 }
@@ -235,15 +226,11 @@ static void buffer_gone(struct bench *b, struct ring *r)
 	ring_avail(r, 0);
 }
 
-#define BOTH(name, stat, fn)						\
-	{ name, NIC_TX, VHOST_XDP_STAT_RING_##stat, fn },		\
-	{ name, NIC_RX, VHOST_XDP_STAT_RING_##stat, fn }
-
 static const struct hostile hostiles[] = {
 	BOTH("head beyond the ring", HEAD, head_beyond),
 	BOTH("head 65535", HEAD, head_far_beyond),
 	{ "next beyond the table", NIC_TX, VHOST_XDP_STAT_RING_NEXT,
-	  next_beyond },
+	  next_beyond, false },
 	BOTH("loop of two", LOOP, loop_of_two),
 	BOTH("loop on itself", LOOP, loop_on_itself),
 	BOTH("indirect, empty table", INDIRECT, indirect_empty),
@@ -263,8 +250,10 @@ static const struct hostile hostiles[] = {
 	BOTH("avail index goes back", AVAIL, backwards),
 	BOTH("descriptors unmapped", FAULT, desc_gone),
 	BOTH("avail ring unmapped", FAULT, avail_gone),
-	BOTH("used ring read-only", FAULT, used_readonly),
-	{ "buffer unmapped", NIC_RX, VHOST_XDP_STAT_RING_FAULT, buffer_gone },
+	{ "used ring read-only", NIC_TX, VHOST_XDP_STAT_RING_FAULT, used_readonly, false },
+	{ "used ring read-only", NIC_RX, VHOST_XDP_STAT_RING_FAULT, used_readonly,
+	  true },
+	{ "buffer unmapped", NIC_RX, VHOST_XDP_STAT_RING_FAULT, buffer_gone, false },
 };
 
 /*
@@ -363,7 +352,7 @@ static void one(struct bench *b, const struct hostile *h)
 
 	ktap_case(60, "%s ring: %s", h->ring == NIC_RX ? "receive" :
 		  "transmit", h->name);
-	if (h->ring == NIC_RX && h->spoil != used_readonly)
+	if (h->ring == NIC_RX && !h->after_good)
 		renew(b, true);
 	ok = play(b, h);
 	renew(b, false);
@@ -380,9 +369,13 @@ int main(int argc, char **argv)
 			    BIT64(VIRTIO_RING_F_INDIRECT_DESC),
 		.rx_num = NUM, .tx_num = NUM, .rx_len = 2048, .tx_len = 2048,
 	};
+	bool packed = argc > 2 && !strcmp(argv[2], "packed");
+	const struct hostile *h = packed ? packed_hostiles : hostiles;
+	unsigned int i, n = packed ? packed_hostiles_nr : sizeof(hostiles) / sizeof(hostiles[0]);
 	struct bench b;
-	unsigned int i;
 
+	if (packed)
+		cfg.features |= BIT64(VIRTIO_F_RING_PACKED);
 	ktap_case(60, "setup");
 	net_ready(lane);
 	port_attach(lane, PORT, mac_guest, 0, "");
@@ -390,8 +383,10 @@ int main(int argc, char **argv)
 	b.tolerant = true;
 	pad = mem_alloc(&b.nic.mem, 65536, 4096, 0);
 	pad_gpa = mem_gpa(&b.nic.mem, pad);
-	for (i = 0; i < sizeof(hostiles) / sizeof(hostiles[0]); i++)
-		one(&b, &hostiles[i]);
+	for (i = 0; i < n; i++)
+		one(&b, &h[i]);
+	if (packed)
+		packed_abi(&b);
 	bench_close(&b);
 	port_detach(lane, PORT);
 	return ktap_done();

@@ -64,7 +64,7 @@ await() { # seconds, command...
 	done
 }
 
-# Starts QEMU on ports, the options for each those that the tool says.
+# Starts QEMU on ports, the options for each those that the tool says, and GUEST_NIC.
 guest_start() { # port...
 	local port args redirections="" n=0
 	local -a options=()
@@ -73,7 +73,7 @@ guest_start() { # port...
 		eval "$(jq -r .tap_command <<< "$args")"
 		GUEST_TAPS+=("$(jq -r .tap <<< "$args")")
 		options+=(-netdev "$(jq -r .netdev <<< "$args" | renumber $n)")
-		options+=(-device "$(jq -r .device <<< "$args" | renumber $n),id=nic$n")
+		options+=(-device "$(jq -r .device <<< "$args" | renumber $n),id=nic$n${GUEST_NIC:-}")
 		redirections+=" $((10 + n))<>$(jq -r .node <<< "$args")"
 		n=$((n + 1))
 	done

@@ -45,6 +45,8 @@ struct variant {
 
 #define BIG .rx_len = 9216, .tx_len = 9018
 #define RINGS(n) .rx_num = n, .tx_num = n
+#define F_PACKED BIT64(VIRTIO_F_RING_PACKED)
+#define F_IN_ORDER BIT64(VIRTIO_F_IN_ORDER)
 
 static const struct variant variants[] = {
 	{ "ring of 1", { .features = F_MODERN, RINGS(1), BIG }, 0, 0, 1, 300 },
@@ -86,6 +88,23 @@ static const struct variant variants[] = {
 	  BIT64(VIRTIO_F_NOTIFY_ON_EMPTY), RINGS(256), BIG }, 0, 0, 1, 2000 },
 	{ "three memory regions, index wraps", { .features = F_MODERN | F_MRG,
 	  RINGS(64), BIG, .regions = 3, .base = 65500 }, 0, 0, 1, 3000 },
+	{ "in order", { .features = F_MODERN | F_MRG | F_IN_ORDER, RINGS(256), BIG },
+	  NIC_SPLIT, 0, 1, 3000 },
+	{ "packed", { .features = F_MODERN | F_MRG | F_PACKED, RINGS(256),
+	  .rx_len = 1536, .tx_len = 9018 }, 0, 0, 1, 3000 },
+	{ "packed, ring of 1", { .features = F_MODERN | F_PACKED, RINGS(1), BIG }, 0, 0, 1, 300 },
+	{ "packed, ring of 1000, chains", { .features = F_MODERN | F_PACKED, RINGS(1000), BIG,
+	  .rx_layout = NIC_PIECES, .base = 997 }, NIC_PIECES, 0, 1, 3000 },
+	{ "packed, mergeable, chains", { .features = F_MODERN | F_MRG | F_PACKED, RINGS(255),
+	  .rx_len = 600, .tx_len = 9018, .rx_layout = NIC_SPLIT }, NIC_SPLIT, 0, 1, 3000 },
+	{ "packed, indirect tables", { .features = F_MODERN | F_PACKED, RINGS(256), BIG,
+	  .indirect = true, .rx_layout = NIC_PIECES }, NIC_PIECES, 1, 1, 3000 },
+	{ "packed, no event idx", { .features = BIT64(VIRTIO_F_VERSION_1) | F_MRG | F_PACKED,
+	  RINGS(256), BIG, .regions = 3 }, 0, 0, 1, 3000 },
+	{ "packed, in order", { .features = F_MODERN | F_MRG | F_PACKED | F_IN_ORDER, RINGS(256),
+	  .rx_len = 1536, .tx_len = 9018 }, NIC_SPLIT, 0, 1, 3000 },
+	{ "packed, ring of 32768", { .features = F_MODERN | F_MRG | F_PACKED, RINGS(32768),
+	  .rx_len = 1536, .tx_len = 9018, .base = 32760 }, 0, 0, 1, 4000 },
 };
 
 static void one_variant(enum lane lane, const struct variant *v)
@@ -93,6 +112,9 @@ static void one_variant(enum lane lane, const struct variant *v)
 	struct bench b;
 	bool ok;
 
+	/* In-tree vhost has neither. */
+	if (lane == LANE_INTREE && v->cfg.features & (F_PACKED | F_IN_ORDER))
+		return;
 	ktap_case(60, "%s", v->name);
 	bench_open(&b, lane, v->cfg);
 	b.tx_layout = v->tx_layout;
@@ -109,14 +131,16 @@ static void one_variant(enum lane lane, const struct variant *v)
 }
 
 /* Stopped and started again, as by a guest that reboots. */
-static void restarts(enum lane lane)
+static void restarts(enum lane lane, uint64_t features)
 {
+	struct nic_cfg cfg = linux_guest;
 	struct bench b;
 	bool ok = true;
 	int i;
 
-	ktap_case(60, "stop and resume between frames");
-	bench_open(&b, lane, linux_guest);
+	ktap_case(60, "stop and resume between frames%s", features ? ", packed" : "");
+	cfg.features |= features;
+	bench_open(&b, lane, cfg);
 	bench_len(&b, 1514);
 	for (i = 0; i < 10 && ok; i++) {
 		ok = flow_run(&b, 300, 300) && CHECK(!nic_stop(&b.nic)) &&
@@ -159,7 +183,9 @@ int main(int argc, char **argv)
 	sizes(lane, frames);
 	for (i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
 		one_variant(lane, &variants[i]);
-	restarts(lane);
+	restarts(lane, 0);
+	if (lane != LANE_INTREE)
+		restarts(lane, F_PACKED);
 	traffic_offload(lane);
 	if (has_uplink(lane)) {
 		traffic_exception(lane);
