@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "attacks.h"
 
@@ -171,6 +172,150 @@ static bool too_many_heads(void)
 	return ok;
 }
 
+/*
+ * A transmit ring that is always full, whatever is taken from it. Where the device
+ * was quicker for once and has gone to sleep, it is kicked.
+ */
+static void *refill(void *arg)
+{
+	struct beside *s = arg;
+	struct ring *r = &s->b->nic.ring[NIC_TX];
+	uint16_t seen = r->used->idx;
+
+	while (beside_goes_on(s)) {
+		uint16_t used = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+		bool empty = used == r->avail->idx;
+
+		__atomic_fetch_add(&s->used, (uint16_t)(used - seen),
+				   __ATOMIC_RELAXED);
+		seen = used;
+		__atomic_store_n(&r->avail->idx, used + r->num,
+				 __ATOMIC_RELEASE);
+		if (empty)
+			ring_kick(r);
+	}
+	return NULL;
+}
+
+static void full_for_ever(struct bench *b, struct beside *s)
+{
+	struct ring *r = &b->nic.ring[NIC_TX];
+	uint8_t *p = nic_tx_slot(&b->nic);
+	int little = 1 << 16;
+	unsigned int i;
+
+	NEED(!setsockopt(b->wire.fd, SOL_SOCKET, SO_RCVBUF, &little,
+			 sizeof(little)));
+	memset(p - b->nic.hlen, 0, b->nic.hlen + 60);
+	memcpy(p, mac_wire, 6);
+	memcpy(p + 6, mac_guest, 6);
+	for (i = 0; i < r->num; i++) {
+		ring_desc(r, i, mem_gpa(&b->nic.mem, p - b->nic.hlen),
+			  b->nic.hlen + 60, 0, 0);
+		r->avail->ring[i] = i;
+	}
+	beside_start(s, b, refill);
+}
+
+/* One frame to the guest, there and back again. */
+static bool hello(struct bench *b)
+{
+	struct ring *r = &b->nic.ring[NIC_RX];
+	struct nic_frame f;
+
+	bench_hello(b);
+	while (!nic_rx(&b->nic, &f)) {
+		if (ring_call_on(r) && !wait_fd(r->call, 8000))
+			return CHECK(!"a frame came while the other ring was full");
+		eventfd_take(r->call);
+	}
+	nic_rx_done(&b->nic);
+	ring_publish(r);
+	return true;
+}
+
+static unsigned long used_meanwhile(const struct beside *s)
+{
+	return __atomic_load_n(&s->used, __ATOMIC_RELAXED);
+}
+
+#define MUCH 10000
+
+/* CVE-2019-3900: a guest that never stops sending. */
+static bool endless_sender(void)
+{
+	struct beside s = { .used = 0 };
+	struct bench b;
+	unsigned int i;
+	bool ok = true;
+
+	bench_open(&b, lane, small);
+	b.tolerant = true;
+	full_for_ever(&b, &s);
+	for (i = 0; ok && (i < 100 || used_meanwhile(&s) < MUCH); i++)
+		ok = hello(&b);
+	/* It can be stopped in the middle of it. */
+	ok = CHECK(!dev_backend(b.nic.dev, NIC_TX, -1)) && ok;
+	beside_stop(&s);
+	ktap_diag("%u frames came while %lu were sent", i, s.used);
+	renew(&b);
+	ok = flow_run(&b, 20, 0) && ok;
+	bench_abandon(&b);
+	return ok;
+}
+
+/* Frames for which no buffer is long enough, without end. */
+static void *flood(void *arg)
+{
+	struct beside *s = arg;
+	struct frame_stream stream = s->b->to_guest;
+	struct pkt p;
+	unsigned int i;
+
+	if (has_uplink(lane))
+		net_enter_wire();
+	pkt_open(&p, has_uplink(lane) ? WIRE : TAP, 9100, false);
+	p.lossy = true;
+	stream.len = 1514;
+	while (beside_goes_on(s)) {
+		for (i = 0; i < PKT_BATCH; i++) {
+			frame_fill(&stream, pkt_room(&p));
+			pkt_queue(&p, frame_len(&stream));
+		}
+		pkt_flush(&p);
+	}
+	pkt_close(&p);
+	return NULL;
+}
+
+#define DROPS 5000
+
+/* CVE-2019-3900 again, from the other side. */
+static bool endless_drops(void)
+{
+	struct nic_cfg cfg = small;
+	struct beside s;
+	struct bench b;
+	unsigned int rounds = 0;
+	bool ok;
+
+	cfg.rx_len = 128;
+	bench_open(&b, lane, cfg);
+	b.tolerant = true;
+	ok = flow_run(&b, 10, 10);
+	beside_start(&s, &b, flood);
+	do
+		ok = ok && flow_run(&b, 0, 100);
+	while (ok && (++rounds < 5 || (lane != LANE_INTREE &&
+	       ctl_stat(PORT, VHOST_XDP_STAT_RX_DROP_NO_ROOM) < DROPS)));
+	ok = CHECK(!dev_backend(b.nic.dev, NIC_RX, -1)) && ok;
+	beside_stop(&s);
+	ktap_diag("100 frames sent, %u times, while %lu times 64 came", rounds,
+		  s.laps);
+	bench_abandon(&b);
+	return ok;
+}
+
 static uint8_t *log_all(struct bench *b)
 {
 	uint8_t *log = mmap(NULL, LOG_SIZE, PROT_READ | PROT_WRITE,
@@ -252,8 +397,11 @@ int main(int argc, char **argv)
 {
 	static const struct { const char *name; bool (*fn)(void); } tests[] = {
 		{ "a frame over 565 buffers", too_many_heads },
+		{ "a sender without end", endless_sender },
+		{ "drops without end", endless_drops },
 		{ "255 empty descriptors, logged", empty_direct },
 		{ "1023 empty descriptors in a table, logged", empty_indirect },
+		{ "the backend's number names another file", backend_swapped_beneath },
 		{ "frames of less than 14 bytes", short_frames },
 		{ "refused frames leave nothing behind", nothing_leaks },
 		{ "headers that change", header_changes },

@@ -17,7 +17,8 @@ struct beside {
 	pthread_t thread;
 	struct bench *b;
 	bool stop;
-	unsigned long laps;
+	int fd;
+	unsigned long laps, used;
 };
 
 /* beside_start - returns when the first lap is done */
@@ -33,6 +34,7 @@ bool used_up_to(struct ring *r, uint16_t idx);
 void renew(struct bench *b);
 
 /* attacks_tx.c */
+bool backend_swapped_beneath(void);
 bool short_frames(void);
 bool nothing_leaks(void);
 bool header_changes(void);
