@@ -204,8 +204,9 @@ static enum op some_ctl(struct rng *g)
 	int left = rng_below(g, 100);
 	unsigned int op = 0;
 
-	while (left >= often[op] && op < OP_BACKEND)
+	while (left >= often[op])
 		left -= often[op++];
+	NEED(op < OP_CTL_END);
 	return op;
 }
 
