@@ -82,12 +82,13 @@ u32 vxdp_plain_next(struct vxdp_vring *vr, struct vxdp_plain *to, u32 max, u16 f
 {
 	const u64 ring = vr->avail + offsetof(struct vring_avail, ring), desc = vr->desc;
 	const struct vxdp_memory *mem = vr->mem;
-	const u64 least = (u64)flags << 32 | min_len;
-	const u16 mask = vr->num - 1;
-	u16 next = vr->last_avail, idx = vr->avail_idx, head;
+	const u64 least = (u64)flags << 32 | min_len, span = max_len - min_len;
+	const u32 mask = vr->num - 1;
+	struct vxdp_plain *at = to, *end;
+	u32 next = vr->last_avail, head;
+	u16 idx = vr->avail_idx, entry;
 	struct near near = {};
-	u64 at, addr, rest;
-	u32 n = 0;
+	u64 addr, rest, d;
 
 	if (vr->error || !mem || vxdp_vring_packed(vr) ||
 	    !vxdp_access_ok(vr->avail, vxdp_vring_avail_size(vr, vr->num)) ||
@@ -101,22 +102,24 @@ u32 vxdp_plain_next(struct vxdp_vring *vr, struct vxdp_plain *to, u32 max, u16 f
 		/* (B) */
 		smp_rmb();
 	}
-	for (; n < max && next != idx; n++, next++) {
-		vxdp_user_get(head, ring + (next & mask) * sizeof(u16), u16, out);
-		if (head > mask)
+	for (end = to + min_t(u32, (u16)(idx - next), max); at < end; at++, next++) {
+		vxdp_user_get(entry, ring + (next & mask) * sizeof(u16), u16, out);
+		/* So that what speculation reads is in the ring, too. */
+		head = entry & mask;
+		if (head != entry)
 			break;
-		at = desc + (head & mask) * sizeof(struct vring_desc);
-		vxdp_user_get(addr, at, u64, out);
+		d = desc + head * sizeof(struct vring_desc);
+		vxdp_user_get(addr, d, u64, out);
 		/* Length, flags, next: one read; next means nothing here. */
-		vxdp_user_get(rest, at + offsetof(struct vring_desc, len), u64, out);
-		if ((rest << 16 >> 16) - least > max_len - min_len ||
-		    !find(mem, &near, addr, rest, max_len, &to[n].uaddr))
+		vxdp_user_get(rest, d + offsetof(struct vring_desc, len), u64, out);
+		if ((rest << 16 >> 16) - least > span ||
+		    !find(mem, &near, addr, rest, max_len, &at->uaddr))
 			break;
-		to[n].len = rest;
-		to[n].head = head;
+		at->len = rest;
+		at->head = head;
 	}
 out:
 	vxdp_user_end();
 	vr->last_avail = next;
-	return n;
+	return at - to;
 }
