@@ -89,14 +89,19 @@ void vxdp_buf_put(void *at)
 
 /**
  * vxdp_buf_put_many() - give pieces of one page back
- * @page: the page
+ * @at: the page
  * @nr: how many; 0 does nothing
  *
  * Context: any but hard interrupts.
  */
-void vxdp_buf_put_many(struct page *page, u32 nr)
+void vxdp_buf_put_many(void *at, u32 nr)
 {
-	if (nr && !page_pool_unref_page(page, nr))
+	struct page *page;
+
+	if (!nr)
+		return;
+	page = virt_to_head_page(at);
+	if (!page_pool_unref_page(page, nr))
 		page_pool_put_unrefed_page(page->pp, page, -1, false);
 }
 

@@ -46,7 +46,7 @@ DECLARE_PER_CPU(struct vxdp_buf, vxdp_buf);
 bool vxdp_buf_renew(struct vxdp_buf *b);
 bool vxdp_buf_pages(struct vxdp_buf *b, struct page **page, u32 nr);
 void vxdp_buf_put(void *at);
-void vxdp_buf_put_many(struct page *page, u32 nr);
+void vxdp_buf_put_many(void *at, u32 nr);
 int vxdp_buf_init(void);
 void vxdp_buf_exit(void);
 

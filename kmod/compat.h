@@ -43,6 +43,26 @@ static inline void vxdp_init_frags(struct skb_shared_info *sinfo)
 #endif
 }
 
+/* Whose memory a frame is; from 6.14 on the page itself says of which pool. */
+static __always_inline void vxdp_frame_set_mem(struct xdp_frame *frame,
+					       const struct xdp_mem_info *mem)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+	frame->mem_type = mem->type;
+#else
+	frame->mem = *mem;
+#endif
+}
+
+static __always_inline struct xdp_mem_info vxdp_frame_mem(const struct xdp_frame *frame)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+	return (struct xdp_mem_info){ .type = frame->mem_type };
+#else
+	return frame->mem;
+#endif
+}
+
 /* A kernel's socket holds its namespace from now on; see kmod/Makefile. */
 static inline void vxdp_sk_hold_net(struct sock *sk)
 {

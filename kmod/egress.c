@@ -34,18 +34,18 @@ struct vxdp_egress *vxdp_egress_current(const struct xdp_buff *xdp)
 {
 	struct vxdp_egress *e = this_cpu_read(vxdp_egress_now);
 
-	return e && &e->slot->xdp == xdp ? e : NULL;
+	return e && &e->xdp == xdp ? e : NULL;
 }
 
 /**
- * vxdp_egress_shift() - how far a program has moved the frame's start
- * @slot: the frame
+ * vxdp_egress_shift() - how far the program has moved the frame's start
+ * @e: the frame
  *
  * Return: bytes put in front; negative: taken away.
  */
-int vxdp_egress_shift(const struct vxdp_tx_slot *slot)
+int vxdp_egress_shift(const struct vxdp_egress *e)
 {
-	return slot->data - slot->xdp.data;
+	return e->slot->frame->data - e->xdp.data;
 }
 
 /**
@@ -59,7 +59,7 @@ int vxdp_egress_shift(const struct vxdp_tx_slot *slot)
  */
 int vxdp_egress_copy_to_host(struct vxdp_egress *e)
 {
-	struct xdp_buff *xdp = &e->slot->xdp;
+	struct xdp_buff *xdp = &e->xdp;
 	u32 len = xdp_get_buff_len(xdp);
 	struct vxdp_frame *frame;
 
@@ -86,42 +86,14 @@ static void drop(struct vxdp_queue *q, struct vxdp_tx_slot *slot, enum vhost_xdp
 	vxdp_slot_free(slot);
 }
 
-static u32 meta_flags(const struct vxdp_queue *q, const struct vxdp_tx_slot *slot)
-{
-	u64 host = READ_ONCE(q->port->host_mac);
-	u32 flags = 0;
-
-	if (vxdp_slot_is_gso(slot))
-		flags |= VHOST_XDP_META_GSO;
-	if (host && vxdp_mac_word(slot->xdp.data) == host)
-		flags |= VHOST_XDP_META_TO_HOST;
-	return flags;
-}
-
-/* Context: this CPU's vxdp_egress_now is @e. */
-static u32 run_program(struct vxdp_egress *e, struct bpf_prog *prog)
-{
-	struct xdp_buff *xdp = &e->slot->xdp;
-	struct vhost_xdp_meta *meta = xdp->data - sizeof(*meta);
-	u32 act;
-
-	meta->port = e->q->port->id;
-	meta->flags = meta_flags(e->q, e->slot);
-	xdp->data_meta = meta;
-	/* Not bpf_prog_run_xdp(): XDP_TX has its own meaning here, bond or not. */
-	act = bpf_prog_run(prog, xdp);
-	/* Ours, not for who receives the frame. */
-	xdp->data_meta = xdp->data;
-	return act;
-}
-
 /* A batch on its way through the program; on the stack. */
 struct batch {
 	struct vxdp_egress e;
 	struct net_device *dev;
 	struct bpf_prog *prog;
+	u64 host_mac;
 	struct vxdp_out out;
-	struct page *done;	/* @nr_done pieces of it are to be given back */
+	void *done;		/* a page; @nr_done pieces of it are to be given back */
 	u32 nr_done;
 	u32 local;
 	u64 local_bytes;
@@ -129,40 +101,103 @@ struct batch {
 	bool host;
 };
 
+static u32 meta_flags(const struct batch *b, const struct vxdp_tx_slot *slot, const void *data)
+{
+	u32 flags = 0;
+
+	if (vxdp_slot_is_gso(slot))
+		flags |= VHOST_XDP_META_GSO;
+	if (b->host_mac && vxdp_mac_word(data) == b->host_mac)
+		flags |= VHOST_XDP_META_TO_HOST;
+	return flags;
+}
+
+/* What program and kfunc have of a frame. */
+static __always_inline void show(struct batch *b, struct vxdp_tx_slot *slot)
+{
+	const struct xdp_frame *frame = slot->frame;
+	struct xdp_buff *xdp = &b->e.xdp;
+	u32 len = frame->len, size = frame->frame_sz, flags = frame->flags;
+	void *data = frame->data;
+
+	xdp->data_hard_start = (void *)frame;
+	xdp->data = data;
+	xdp->data_meta = data;
+	xdp->data_end = data + len;
+	xdp->frame_sz = size;
+	xdp->flags = flags;
+	b->e.slot = slot;
+	b->e.offered = false;
+	b->e.delivered = false;
+	b->e.to_host = false;
+}
+
+/* Context: this CPU's vxdp_egress_now is @b's. */
+static u32 run_program(struct batch *b, struct vxdp_tx_slot *slot)
+{
+	struct xdp_frame *frame = slot->frame;
+	struct xdp_buff *xdp = &b->e.xdp;
+	struct vxdp_queue *q = b->e.q;
+	struct vhost_xdp_meta *meta;
+	u32 act;
+
+	show(b, slot);
+	q->rxq.mem = vxdp_frame_mem(frame);
+	meta = xdp->data - sizeof(*meta);
+	xdp->data_meta = meta;
+	meta->flags = meta_flags(b, slot, meta + 1);
+	meta->port = q->port->id;
+	/* Not bpf_prog_run_xdp(): XDP_TX has its own meaning here, bond or not. */
+	act = bpf_prog_run(b->prog, xdp);
+	/* Ours, not for who receives the frame. */
+	xdp->data_meta = xdp->data;
+	return act;
+}
+
+/*
+ * What the program has changed of the frame. It cannot have written over the
+ * xdp_frame, which lies below all that it may reach.
+ */
+static bool take_back(struct batch *b, struct vxdp_tx_slot *slot)
+{
+	struct xdp_frame *frame = slot->frame;
+	struct xdp_buff *xdp = &b->e.xdp;
+
+	if (likely(xdp->data == frame->data && xdp->data_end == frame->data + frame->len &&
+		   xdp->flags == frame->flags))
+		return true;
+	slot->hdr.csum_start += vxdp_egress_shift(&b->e);
+	return !xdp_update_frame_from_buff(xdp, frame);
+}
+
 /*
  * A driver's queues for frames and for skbs are not the same, so a TCP flow whose
  * long segments are GSO frames and whose last one is not would overtake itself.
  */
-static void to_uplink(struct batch *b, struct vxdp_tx_slot *slot)
+static __always_inline void to_uplink(struct batch *b, struct vxdp_tx_slot *slot)
 {
-	struct xdp_frame *frame = xdp_convert_buff_to_frame(&slot->xdp);
 	struct vxdp_queue *q = b->e.q;
 
-	if (unlikely(!frame)) {
-		drop(q, slot, VHOST_XDP_STAT_TX_DROP_ABORTED);
-		return;
-	}
 	if (likely(!(slot->flags & (VXDP_SLOT_GSO | VXDP_SLOT_CSUM)))) {
-		vxdp_uplink_add(&b->out, frame);
+		vxdp_uplink_add(&b->out, slot->frame);
 	} else if (vxdp_slot_is_gso(slot)) {
 		vxdp_uplink_flush(&b->out);
-		vxdp_uplink_send_gso(q->port, b->dev, frame, &slot->hdr,
-				     vxdp_egress_shift(slot));
+		vxdp_uplink_send_gso(q->port, b->dev, slot->frame, &slot->hdr);
 		q->skbs_until = jiffies + SKBS_AFTER_GSO;
 	} else if (time_before(jiffies, q->skbs_until)) {
 		vxdp_uplink_flush(&b->out);
-		vxdp_uplink_send_skb(&b->out, frame);
+		vxdp_uplink_send_skb(&b->out, slot->frame);
 	} else {
-		vxdp_uplink_add(&b->out, frame);
+		vxdp_uplink_add(&b->out, slot->frame);
 	}
 }
 
 static void redirect(struct batch *b, struct vxdp_tx_slot *slot)
 {
-	u32 len = xdp_get_buff_len(&slot->xdp);
+	u32 len = xdp_get_buff_len(&b->e.xdp);
 
 	/* A redirect target takes no metadata, so nobody would segment it. */
-	if (vxdp_slot_is_gso(slot) || xdp_do_redirect(b->dev, &slot->xdp, b->prog)) {
+	if (vxdp_slot_is_gso(slot) || xdp_do_redirect(b->dev, &b->e.xdp, b->prog)) {
 		drop(b->e.q, slot, VHOST_XDP_STAT_TX_DROP_REDIRECT);
 		return;
 	}
@@ -173,9 +208,9 @@ static void redirect(struct batch *b, struct vxdp_tx_slot *slot)
 /* Pieces of a page come one behind the other: given back together. */
 static void free_done(struct batch *b, struct vxdp_tx_slot *slot)
 {
-	struct page *page = virt_to_head_page(slot->xdp.data_hard_start);
+	void *page = PTR_ALIGN_DOWN((void *)slot->frame, PAGE_SIZE);
 
-	if (unlikely(xdp_buff_has_frags(&slot->xdp))) {
+	if (unlikely(xdp_frame_has_frags(slot->frame))) {
 		vxdp_slot_free(slot);
 		return;
 	}
@@ -196,23 +231,24 @@ static void dropped(struct batch *b, struct vxdp_tx_slot *slot)
 	}
 	if (b->e.delivered) {
 		b->local++;
-		b->local_bytes += slot->len;
+		b->local_bytes += xdp_get_frame_len(slot->frame);
 	}
 	free_done(b, slot);
 }
 
+/* The program's verdict, or the answer to a frame that it left in disorder. */
+static u32 ask(struct batch *b, struct vxdp_tx_slot *slot)
+{
+	u32 act = run_program(b, slot);
+
+	if ((act == XDP_TX || act == XDP_PASS) && unlikely(!take_back(b, slot)))
+		return XDP_ABORTED;
+	return act;
+}
+
 static void decide(struct batch *b, struct vxdp_tx_slot *slot)
 {
-	u32 act = XDP_TX;
-
-	if (b->prog) {
-		b->e.slot = slot;
-		b->e.offered = false;
-		b->e.delivered = false;
-		b->e.to_host = false;
-		act = run_program(&b->e, b->prog);
-	}
-	switch (act) {
+	switch (b->prog ? ask(b, slot) : XDP_TX) {
 	case XDP_TX:
 		to_uplink(b, slot);
 		break;
@@ -251,13 +287,13 @@ static u32 decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 	u32 i;
 
 	q->rxq.dev = b->dev;
+	b->e.xdp.rxq = &q->rxq;
+	b->host_mac = READ_ONCE(q->port->host_mac);
 	vxdp_uplink_begin(&b->out, q->port, b->dev, q->scratch->out,
 			  socket_for(q, b->dev, &slot[nr - 1]));
 	this_cpu_write(vxdp_egress_now, &b->e);
-	for (i = 0; i < nr && b->e.copies <= COPIES_MAX; i++) {
-		q->rxq.mem = slot[i].mem;
+	for (i = 0; i < nr && b->e.copies <= COPIES_MAX; i++)
 		decide(b, &slot[i]);
-	}
 	this_cpu_write(vxdp_egress_now, NULL);
 	vxdp_uplink_flush(&b->out);
 	vxdp_buf_put_many(b->done, b->nr_done);
@@ -326,15 +362,15 @@ static void sent_to_host(struct vxdp_queue *q, u32 len, int ret)
 		vxdp_stats_packet(q->port->stats, VHOST_XDP_STAT_TX_SOCK_PACKETS, len);
 }
 
-static u32 fill_kvec(struct kvec *kv, struct xdp_buff *xdp, u32 hlen)
+static u32 fill_kvec(struct kvec *kv, const struct xdp_frame *frame)
 {
 	struct skb_shared_info *sinfo;
-	u32 i, n = 1;
+	u32 i, n = 0;
 
-	kv[0] = (struct kvec){ xdp->data - hlen, xdp->data_end - xdp->data + hlen };
-	if (!xdp_buff_has_frags(xdp))
+	kv[n++] = (struct kvec){ frame->data, frame->len };
+	if (!(frame->flags & XDP_FLAGS_HAS_FRAGS))
 		return n;
-	sinfo = xdp_get_shared_info_from_buff(xdp);
+	sinfo = xdp_get_shared_info_from_frame(frame);
 	for (i = 0; i < sinfo->nr_frags; i++)
 		kv[n++] = (struct kvec){ skb_frag_address(&sinfo->frags[i]),
 					 skb_frag_size(&sinfo->frags[i]) };
@@ -344,25 +380,21 @@ static u32 fill_kvec(struct kvec *kv, struct xdp_buff *xdp, u32 hlen)
 /* The socket has the header that the VMM agreed with it: put it in front. */
 static void pass(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
 {
+	u32 len = xdp_get_frame_len(slot->frame), n;
 	struct virtio_net_hdr_mrg_rxbuf hdr = {};
-	struct xdp_buff *xdp = &slot->xdp;
-	struct kvec kv[MAX_SKB_FRAGS + 1];
-	u32 len = xdp_get_buff_len(xdp);
+	struct kvec kv[MAX_SKB_FRAGS + 2];
 	struct iov_iter it;
-	u32 n;
 
-	if ((vxdp_slot_is_gso(slot) && !q->sock_hlen) ||
-	    xdp->data - xdp->data_hard_start < q->sock_hlen) {
-		drop(q, slot, VHOST_XDP_STAT_TX_DROP_NO_SOCK);
-		return;
-	}
 	if (vxdp_slot_is_gso(slot)) {
+		if (!q->sock_hlen) {
+			drop(q, slot, VHOST_XDP_STAT_TX_DROP_NO_SOCK);
+			return;
+		}
 		hdr.hdr = slot->hdr;
-		hdr.hdr.csum_start += vxdp_egress_shift(slot);
 		hdr.hdr.hdr_len = 0;
 	}
-	memcpy(xdp->data - q->sock_hlen, &hdr, q->sock_hlen);
-	n = fill_kvec(kv, xdp, q->sock_hlen);
+	kv[0] = (struct kvec){ &hdr, q->sock_hlen };
+	n = fill_kvec(kv + 1, slot->frame) + 1;
 	iov_iter_kvec(&it, ITER_SOURCE, kv, n, len + q->sock_hlen);
 	sent_to_host(q, len, vxdp_sock_send(q->ring[VXDP_RING_TX].backend, &it));
 	vxdp_slot_free(slot);

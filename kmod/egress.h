@@ -10,7 +10,8 @@
 /**
  * struct vxdp_egress - what the kfunc may know of the frame
  * @q: who sends
- * @slot: the frame
+ * @slot: the frame, as it was before the program
+ * @xdp: what the program has of it
  * @offered: some other port has taken it, or has counted why not
  * @delivered: some other port has taken it
  * @to_host: a copy for the exception path was made
@@ -22,6 +23,7 @@
 struct vxdp_egress {
 	struct vxdp_queue *q;
 	struct vxdp_tx_slot *slot;
+	struct xdp_buff xdp;
 	bool offered;
 	bool delivered;
 	bool to_host;
@@ -32,7 +34,7 @@ struct vxdp_egress {
 DECLARE_PER_CPU(struct vxdp_egress *, vxdp_egress_now);
 
 struct vxdp_egress *vxdp_egress_current(const struct xdp_buff *xdp);
-int vxdp_egress_shift(const struct vxdp_tx_slot *slot);
+int vxdp_egress_shift(const struct vxdp_egress *e);
 int vxdp_egress_copy_to_host(struct vxdp_egress *e);
 void vxdp_egress_run(struct vxdp_queue *q, u32 nr);
 

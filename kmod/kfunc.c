@@ -159,17 +159,17 @@ static int deliver_whole(struct vxdp_port *port, struct vxdp_queue *q,
 
 /* A GSO frame of another guest: as it is, or cut for a guest that does not take it. */
 static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
-		       const struct vxdp_tx_slot *slot)
+		       const struct vxdp_egress *e)
 {
-	const struct xdp_buff *xdp = &slot->xdp;
-	struct virtio_net_hdr hdr = slot->hdr;
+	struct virtio_net_hdr hdr = e->slot->hdr;
+	const struct xdp_buff *xdp = &e->xdp;
 	struct vxdp_frame *frame;
 	struct vxdp_gso gso;
 	LIST_HEAD(frames);
 	u32 i, nr;
 
 	/* A program has had its hands on it: find the headers again. */
-	hdr.csum_start += vxdp_egress_shift(slot);
+	hdr.csum_start += vxdp_egress_shift(e);
 	if (vxdp_gso_parse(&gso, &hdr, xdp->data, xdp->data_end - xdp->data,
 			   xdp_get_buff_len(xdp)))
 		return -EINVAL;
@@ -222,7 +222,7 @@ static __always_inline void offered(struct vxdp_egress *e, u32 len, bool deliver
 }
 
 /* A plain frame of another guest. */
-static bool deliver_local(struct vxdp_egress *e, const struct xdp_buff *xdp, u32 port_id)
+static __always_inline bool deliver_local(struct vxdp_egress *e, const struct xdp_buff *xdp, u32 port_id)
 {
 	struct vxdp_queue *q = find_queue(port_id, e->q->index);
 	u32 len = xdp_get_buff_len(xdp);
@@ -265,7 +265,7 @@ static noinline int deliver_any(struct xdp_buff *xdp, u32 port_id, u64 flags)
 	if (!q)
 		ret = refuse(port, VHOST_XDP_STAT_RX_DROP_STOPPED, -ENETDOWN);
 	else if (gso)
-		ret = deliver_gso(port, q, e->slot);
+		ret = deliver_gso(port, q, e);
 	else
 		ret = deliver(port, q, xdp, e, flags & VHOST_XDP_DELIVER_STRIP_VLAN);
 	if (e && ret != -EINVAL)

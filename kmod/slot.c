@@ -13,37 +13,41 @@
 #define PAGES_MAX	DIV_ROUND_UP(VXDP_GSO_FRAME_MAX, PAGE_SIZE)
 static_assert(PAGES_MAX <= MAX_SKB_FRAGS);
 
-/* Its place is in @start, of @size bytes; nothing is copied yet. */
-static void set_frame(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
-		      const struct vxdp_buf *buf, void *start, u32 size, u32 len)
+/*
+ * Its place is in @start, of @size bytes; nothing is copied yet. It is what drivers
+ * take from the beginning: most frames need not be an xdp_buff, see egress.c.
+ * Return: where the data goes.
+ */
+static __always_inline void *set_frame(struct vxdp_tx_slot *slot, const struct vxdp_buf *buf,
+				       void *start, u32 size, u32 len)
 {
-	struct xdp_buff *xdp = &slot->xdp;
 	/*
 	 * Where the frame ends, a word ends: then it is copied in words and not,
 	 * at its end, in bytes.
 	 */
-	void *data = start + XDP_PACKET_HEADROOM + (-len & (sizeof(u64) - 1));
+	u32 headroom = XDP_PACKET_HEADROOM + (-len & (sizeof(u64) - 1));
+	struct xdp_frame *frame = start;
+	void *data = start + headroom;
 
-	xdp->data_hard_start = start;
-	xdp->data = data;
-	xdp->data_meta = data;
-	xdp->data_end = data + len;
-	xdp->frame_sz = size;
-	xdp->flags = 0;
-	xdp->rxq = &q->rxq;
-	slot->mem = buf->mem;
-	slot->data = data;
-	slot->len = len;
+	frame->data = data;
+	frame->len = len;
+	frame->headroom = headroom - sizeof(*frame);
+	frame->metasize = 0;
+	vxdp_frame_set_mem(frame, &buf->mem);
+	frame->frame_sz = size;
+	frame->flags = 0;
+	slot->frame = frame;
 	slot->flags = 0;
+	return data;
 }
 
-static void set_frags(struct vxdp_tx_slot *slot, struct page **page, u32 len)
+static void set_frags(struct xdp_frame *frame, struct page **page, u32 len)
 {
-	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(&slot->xdp);
+	struct skb_shared_info *sinfo = xdp_get_shared_info_from_frame(frame);
 	u32 part;
 
 	vxdp_init_frags(sinfo);
-	xdp_buff_set_frags_flag(&slot->xdp);
+	frame->flags |= XDP_FLAGS_HAS_FRAGS;
 	sinfo->xdp_frags_size = len;
 	for (; len; len -= part) {
 		part = min_t(u32, len, PAGE_SIZE);
@@ -56,7 +60,7 @@ static void set_frags(struct vxdp_tx_slot *slot, struct page **page, u32 len)
  * Its first @head bytes, at most VXDP_BUF_MAX, lie together.
  * Context: softirqs off. Return: false where there is no memory.
  */
-static bool take_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 head, u32 len)
+static bool take_room(struct vxdp_tx_slot *slot, u32 head, u32 len)
 {
 	struct vxdp_buf *buf = this_cpu_ptr(&vxdp_buf);
 	struct page *page[PAGES_MAX] __uninitialized;
@@ -69,10 +73,9 @@ static bool take_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 head,
 		vxdp_buf_put(start);
 		return false;
 	}
-	set_frame(q, slot, buf, start, size, head);
-	slot->len = len;
+	set_frame(slot, buf, start, size, head);
 	if (len > head)
-		set_frags(slot, page, len - head);
+		set_frags(slot->frame, page, len - head);
 	return true;
 }
 
@@ -87,12 +90,12 @@ static bool reclaim(void)
 	return true;
 }
 
-static bool try_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 head, u32 len)
+static bool try_room(struct vxdp_tx_slot *slot, u32 head, u32 len)
 {
 	bool room;
 
 	local_bh_disable();
-	room = take_room(q, slot, head, len);
+	room = take_room(slot, head, len);
 	local_bh_enable();
 	return room;
 }
@@ -101,10 +104,9 @@ static bool try_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 head, 
  * A CPU's room is its own with softirqs off only, when nobody may wait for memory. So
  * we wait in between, for a page that is not needed, and look again, once.
  */
-static bool find_room(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 head, u32 len)
+static bool find_room(struct vxdp_tx_slot *slot, u32 head, u32 len)
 {
-	return try_room(q, slot, head, len) ||
-	       (reclaim() && try_room(q, slot, head, len));
+	return try_room(slot, head, len) || (reclaim() && try_room(slot, head, len));
 }
 
 /* Of a GSO frame the headers, of another as much as there is room for. */
@@ -115,19 +117,18 @@ static u32 head_of(const struct virtio_net_hdr *hdr, u32 len)
 	return min_t(u32, len, gso ? VXDP_GSO_HDR_MAX : VXDP_BUF_MAX);
 }
 
-static u32 copy_frame(struct vxdp_tx_slot *slot, struct iov_iter *it)
+static u32 copy_frame(struct xdp_frame *frame, struct iov_iter *it)
 {
-	struct xdp_buff *xdp = &slot->xdp;
-	u32 part = xdp->data_end - xdp->data;
 	struct skb_shared_info *sinfo;
+	u32 part = frame->len;
 	skb_frag_t *frag;
 	int i;
 
-	if (copy_from_iter(xdp->data, part, it) != part)
+	if (copy_from_iter(frame->data, part, it) != part)
 		return VHOST_XDP_STAT_TX_DROP_FAULT;
-	if (!xdp_buff_has_frags(xdp))
+	if (!xdp_frame_has_frags(frame))
 		return 0;
-	sinfo = xdp_get_shared_info_from_buff(xdp);
+	sinfo = xdp_get_shared_info_from_frame(frame);
 	for (i = 0; i < sinfo->nr_frags; i++) {
 		frag = &sinfo->frags[i];
 		part = skb_frag_size(frag);
@@ -140,16 +141,16 @@ static u32 copy_frame(struct vxdp_tx_slot *slot, struct iov_iter *it)
 /* What csum_start and csum_offset ask for; both lie in the first page. */
 static void complete_csum(struct vxdp_tx_slot *slot)
 {
-	struct xdp_buff *xdp = &slot->xdp;
-	void *start = xdp->data + slot->hdr.csum_start;
-	u32 done = xdp->data_end - start, size;
+	struct xdp_frame *frame = slot->frame;
+	void *start = frame->data + slot->hdr.csum_start;
+	u32 done = frame->len - slot->hdr.csum_start, size;
 	__wsum sum = csum_partial(start, done, 0);
 	struct skb_shared_info *sinfo;
 	__sum16 folded;
 	int i;
 
-	if (xdp_buff_has_frags(xdp)) {
-		sinfo = xdp_get_shared_info_from_buff(xdp);
+	if (xdp_frame_has_frags(frame)) {
+		sinfo = xdp_get_shared_info_from_frame(frame);
 		for (i = 0; i < sinfo->nr_frags; i++) {
 			size = skb_frag_size(&sinfo->frags[i]);
 			sum = csum_block_add(sum, csum_partial(skb_frag_address(&sinfo->frags[i]),
@@ -165,13 +166,13 @@ static void complete_csum(struct vxdp_tx_slot *slot)
 
 static u32 finish_frame(struct vxdp_tx_slot *slot)
 {
-	struct xdp_buff *xdp = &slot->xdp;
+	struct xdp_frame *frame = slot->frame;
 	struct vxdp_gso gso;
 
 	if (slot->hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
 		slot->flags |= VXDP_SLOT_GSO;
-		return vxdp_gso_parse(&gso, &slot->hdr, xdp->data,
-				      xdp->data_end - xdp->data, slot->len);
+		return vxdp_gso_parse(&gso, &slot->hdr, frame->data, frame->len,
+				      xdp_get_frame_len(frame));
 	}
 	if (slot->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
 		slot->flags |= VXDP_SLOT_CSUM;
@@ -209,9 +210,9 @@ u32 vxdp_slot_build(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
 	if (why)
 		return why;
 
-	if (!find_room(q, slot, head, len))
+	if (!find_room(slot, head, len))
 		return VHOST_XDP_STAT_TX_DROP_NOMEM;
-	why = copy_frame(slot, &it);
+	why = copy_frame(slot->frame, &it);
 	if (!why)
 		why = finish_frame(slot);
 	if (why)
@@ -224,12 +225,12 @@ static noinline int finish_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot
 {
 	u32 why;
 
-	memcpy(&slot->hdr, slot->data - q->hdr_len, sizeof(slot->hdr));
+	memcpy(&slot->hdr, slot->frame->data - q->hdr_len, sizeof(slot->hdr));
 	if (slot->hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
 		vxdp_slot_free(slot);
 		return 0;
 	}
-	why = vxdp_net_hdr_check(&slot->hdr, slot->len, VXDP_BUF_MAX);
+	why = vxdp_net_hdr_check(&slot->hdr, slot->frame->len, VXDP_BUF_MAX);
 	if (!why)
 		why = finish_frame(slot);
 	if (!why)
@@ -245,18 +246,18 @@ static noinline int finish_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot
  * Return: 1: it is in the slot; -1: it was dropped and counted; 0: not the way.
  */
 static __always_inline int read_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
-				      struct vxdp_buf *buf, const struct vxdp_plain *chain)
+				      struct vxdp_buf *buf, const struct vxdp_plain *chain,
+				      u32 hdr_len)
 {
-	u32 hdr_len = q->hdr_len, len = chain->len - hdr_len;
-	u32 size = vxdp_buf_size(len);
+	u32 all = chain->len, len = all - hdr_len, size = vxdp_buf_size(len);
 	void *start = vxdp_buf_cut(buf, size), *hdr;
+	void __user *from = (void __user *)chain->uaddr;
 
 	if (unlikely(!start))
 		return 0;
-	set_frame(q, slot, buf, start, size, len);
-	hdr = slot->data - hdr_len;
+	hdr = set_frame(slot, buf, start, size, len) - hdr_len;
 	/* Nothing to check: the range is in the memory table, the room is ours. */
-	if (unlikely(raw_copy_from_user(hdr, (void __user *)chain->uaddr, chain->len))) {
+	if (unlikely(raw_copy_from_user(hdr, from, all))) {
 		vxdp_slot_free(slot);
 		return 0;
 	}
@@ -286,11 +287,11 @@ u32 vxdp_slot_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
 {
 	struct vxdp_buf *buf = this_cpu_ptr(&vxdp_buf);
 	struct vxdp_tx_slot *next = slot;
-	u32 i;
+	u32 hdr_len = q->hdr_len, i;
 	int ret;
 
 	for (i = 0; i < nr; i++) {
-		ret = read_plain(q, next, buf, &chain[i]);
+		ret = read_plain(q, next, buf, &chain[i], hdr_len);
 		if (!ret)
 			break;
 		if (likely(ret > 0))
@@ -302,18 +303,20 @@ u32 vxdp_slot_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
 
 /**
  * vxdp_slot_free() - give a frame's memory back
- * @slot: the frame, still an xdp_buff
+ * @slot: the frame, which nobody else has been given
+ *
+ * Context: any but hard interrupts.
  */
 void vxdp_slot_free(struct vxdp_tx_slot *slot)
 {
-	struct xdp_buff *xdp = &slot->xdp;
+	struct xdp_frame *frame = slot->frame;
 	struct skb_shared_info *sinfo;
 	int i;
 
-	if (xdp_buff_has_frags(xdp)) {
-		sinfo = xdp_get_shared_info_from_buff(xdp);
+	if (xdp_frame_has_frags(frame)) {
+		sinfo = xdp_get_shared_info_from_frame(frame);
 		for (i = 0; i < sinfo->nr_frags; i++)
 			vxdp_buf_put(skb_frag_address(&sinfo->frags[i]));
 	}
-	vxdp_buf_put(xdp->data_hard_start);
+	vxdp_buf_put(frame);
 }

@@ -20,18 +20,12 @@ struct vxdp_queue;
 
 /**
  * struct vxdp_tx_slot - a frame of the guest's on its way out
- * @xdp: the frame, in memory of a page_pool
- * @mem: which
- * @data: where it began before any program touched it
- * @len: its length, before any program touched it
+ * @frame: the frame, as drivers take it, in memory of a page_pool, which begins with it
  * @flags: VXDP_SLOT_*
  * @hdr: its header, where it is a GSO frame or had a checksum to complete
  */
 struct vxdp_tx_slot {
-	struct xdp_buff xdp;
-	struct xdp_mem_info mem;
-	void *data;
-	u32 len;
+	struct xdp_frame *frame;
 	u32 flags;
 	struct virtio_net_hdr hdr;
 };

@@ -355,14 +355,13 @@ void vxdp_uplink_flush(struct vxdp_out *out)
  * @port: who counts
  * @dev: its uplink
  * @frame: the frame, which is gone afterwards
- * @hdr: its header, held against the frame by vxdp_gso_parse()
- * @shift: bytes that the egress program put in front; negative: took away
+ * @hdr: its header, held against the frame by vxdp_gso_parse(); what a program put in
+ *	front since is in csum_start
  *
  * Context: as vxdp_uplink_begin().
  */
 void vxdp_uplink_send_gso(struct vxdp_port *port, struct net_device *dev,
-			  struct xdp_frame *frame, const struct virtio_net_hdr *hdr,
-			  int shift)
+			  struct xdp_frame *frame, const struct virtio_net_hdr *hdr)
 {
 	u32 len = xdp_get_frame_len(frame), problem = link_problem(dev);
 	struct virtio_net_hdr moved = *hdr;
@@ -379,10 +378,9 @@ void vxdp_uplink_send_gso(struct vxdp_port *port, struct net_device *dev,
 	}
 
 	if (move_tag(skb))
-		shift -= VLAN_HLEN;
+		moved.csum_start -= VLAN_HLEN;
 	skb_reset_mac_header(skb);
 	skb_set_network_header(skb, ETH_HLEN);
-	moved.csum_start += shift;
 	moved.hdr_len = 0;
 	if (virtio_net_hdr_to_skb(skb, &moved, true))
 		problem = VHOST_XDP_STAT_TX_DROP_GSO;
