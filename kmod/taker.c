@@ -22,6 +22,12 @@
 static DEFINE_MUTEX(takers_lock);
 static LIST_HEAD(takers);
 
+/* Devices that have lost their name so far; written under RTNL. */
+static u32 names_lost;
+
+/* Who renames devices all the time gets GSO frames cut. */
+#define LEARN_TRIES	16
+
 static u32 takes_of(const struct net_device *dev)
 {
 	netdev_features_t f = READ_ONCE(dev->features);
@@ -63,6 +69,23 @@ void vxdp_taker_init_one(struct vxdp_taker *t)
 	t->takes = 0;
 }
 
+/* Context: RTNL, so that it neither goes nor is moved unseen before we are in the list. */
+static void follow(struct vxdp_taker *t, struct net *net, const char *name)
+{
+	struct net_device *dev = __dev_get_by_name(net, name);
+
+	ASSERT_RTNL();
+	if (!dev || dev->reg_state != NETREG_REGISTERED || !dev->rtnl_link_ops ||
+	    strcmp(dev->rtnl_link_ops->kind, "tun"))
+		return;
+	mutex_lock(&takers_lock);
+	t->net = net;
+	t->ifindex = dev->ifindex;
+	list_add(&t->node, &takers);
+	WRITE_ONCE(t->takes, takes_of(dev));
+	mutex_unlock(&takers_lock);
+}
+
 /**
  * vxdp_taker_learn() - find the tap, and follow what it is told
  * @t: whose
@@ -73,25 +96,22 @@ void vxdp_taker_init_one(struct vxdp_taker *t)
 void vxdp_taker_learn(struct vxdp_taker *t, struct socket *sock)
 {
 	struct net *net = sock_net(sock->sk);
-	struct net_device *dev;
 	char name[IFNAMSIZ];
+	bool same = false;
+	u32 before, i;
 
 	vxdp_taker_forget(t);
-	if (!sock->file || !read_name(sock->file, name))
-		return;
-	/* So that it neither goes nor is moved unseen before we are in the list. */
-	rtnl_lock();
-	mutex_lock(&takers_lock);
-	dev = __dev_get_by_name(net, name);
-	if (dev && dev->reg_state == NETREG_REGISTERED && dev->rtnl_link_ops &&
-	    !strcmp(dev->rtnl_link_ops->kind, "tun")) {
-		t->net = net;
-		t->ifindex = dev->ifindex;
-		list_add(&t->node, &takers);
-		WRITE_ONCE(t->takes, takes_of(dev));
+	for (i = 0; i < LEARN_TRIES && !same; i++) {
+		/* Whoever has lost its name since may be ours, and another have it now. */
+		before = READ_ONCE(names_lost);
+		if (!sock->file || !read_name(sock->file, name))
+			return;
+		rtnl_lock();
+		same = names_lost == before;
+		if (same)
+			follow(t, net, name);
+		rtnl_unlock();
 	}
-	mutex_unlock(&takers_lock);
-	rtnl_unlock();
 }
 
 static void forget(struct vxdp_taker *t)
@@ -135,6 +155,8 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 	struct vxdp_taker *t, *next;
 
+	if (event == NETDEV_CHANGENAME || event == NETDEV_UNREGISTER)
+		WRITE_ONCE(names_lost, names_lost + 1);
 	if (event != NETDEV_FEAT_CHANGE && event != NETDEV_UNREGISTER)
 		return NOTIFY_DONE;
 	mutex_lock(&takers_lock);

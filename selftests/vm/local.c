@@ -7,8 +7,11 @@
 #define _GNU_SOURCE
 #include <linux/if_tun.h>
 #include <linux/vhost.h>
+#include <net/if.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../vmm/flow.h"
@@ -299,6 +302,73 @@ static void renamed(struct two *t)
 	ktap_ok(send_all(t, 0));
 }
 
+struct storm {
+	bool stop;
+	unsigned int turns;
+};
+
+static void rename_link(int sock, const char *from, const char *to)
+{
+	struct ifreq r = { 0 };
+
+	strcpy(r.ifr_name, from);
+	strcpy(r.ifr_newname, to);
+	NEED(!ioctl(sock, SIOCSIFNAME, &r));
+}
+
+/* Another tap has the name for a moment, again and again. */
+static void *rename_all(void *arg)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct storm *s = arg;
+
+	NEED(sock >= 0);
+	while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) {
+		rename_link(sock, OTHER_TAP, "aside");
+		rename_link(sock, "impostor", OTHER_TAP);
+		rename_link(sock, OTHER_TAP, "impostor");
+		rename_link(sock, "aside", OTHER_TAP);
+		__atomic_fetch_add(&s->turns, 1, __ATOMIC_RELAXED);
+	}
+	close(sock);
+	return NULL;
+}
+
+/* The tap is looked for while its name comes and goes: never is another one taken. */
+static void names_in_turn(struct two *t)
+{
+	const struct kind *k = &kinds[0];
+	struct storm storm = { 0 };
+	unsigned int i, frames;
+	int impostor = tap_open("impostor", IFF_VNET_HDR, 12);
+	pthread_t thread;
+	bool ok = true;
+
+	ktap_case(120, "another tap has its name in turn");
+	takes(t, 0);
+	NEED(!ioctl(impostor, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4));
+	NEED(!pthread_create(&thread, NULL, rename_all, &storm));
+	for (i = 0; ok && (i < 100 ||
+			   __atomic_load_n(&storm.turns, __ATOMIC_RELAXED) < 100); i++) {
+		struct inet_spec s = spec_of(t, k, 4 * GSO_SIZE);
+		struct virtio_net_hdr_v1 h = header(k, &s);
+
+		NEED(!nic_stop(&t->b.nic) && !nic_resume(&t->b.nic));
+		offer(t, &s, &h, NIC_ONE);
+		ring_publish(&t->a.nic.ring[NIC_TX]);
+		t->seq += s.payload;
+		ok = collect(t, &s, NULL, &frames) && CHECK(frames == 4);
+	}
+	__atomic_store_n(&storm.stop, true, __ATOMIC_RELAXED);
+	NEED(!pthread_join(thread, NULL));
+	close(impostor);
+	ktap_diag("%u starts, %u times four names", i, storm.turns);
+	NEED(!nic_stop(&t->b.nic) && !nic_resume(&t->b.nic));
+	takes(t, TUN_F_CSUM | TUN_F_TSO4);
+	ktap_ok(ok && send_all(t, TUN_F_CSUM | TUN_F_TSO4));
+	takes(t, 0);
+}
+
 /* A flow of GSO frames and others, on the fast lane where whole: nothing overtakes. */
 static void in_order(struct two *t, unsigned int offloads)
 {
@@ -575,6 +645,7 @@ int main(void)
 	in_order(&t, 0);
 	ktap_case(120, "a guest that does not refill");
 	bounded(&t);
+	names_in_turn(&t);
 	renamed(&t);
 	close_two(&t);
 	without_header();
