@@ -14,7 +14,8 @@
 
 #define PAGE 4096UL
 #define FRAMES 64U
-#define LEN 1000U
+#define LEN_MAX 9014U
+#define STRIDE (4 * PAGE)
 #define HDR 12U
 #define MOVES 200U	/* at least so often, and with so many batches */
 #define BATCHES 300U
@@ -120,10 +121,16 @@ static bool move_away_and_back(struct shake *s)
 
 struct burst {
 	struct bench b;
-	uint8_t *slot;			/* FRAMES of @stride bytes, in guest memory */
-	size_t stride;
-	uint8_t copy[FRAMES][LEN];
+	uint8_t *slot;			/* FRAMES, each @len bytes of STRIDE */
+	unsigned int len;
+	uint8_t copy[FRAMES][LEN_MAX];
 };
+
+/* Header and frame over the border of two pages. */
+static uint8_t *slot_at(const struct burst *u, unsigned int i)
+{
+	return u->slot + i * STRIDE + PAGE - HDR - 500;
+}
 
 /* Written once: nobody but the device looks at them when they may be away. */
 static void write_slots(struct burst *u)
@@ -131,16 +138,14 @@ static void write_slots(struct burst *u)
 	struct frame_stream st = u->b.to_wire;
 	unsigned int i;
 
-	st.len = LEN;
-	u->stride = 2 * PAGE;
-	u->slot = mem_alloc(&u->b.nic.mem, FRAMES * u->stride, PAGE, 0);
+	st.len = u->len;
+	u->slot = mem_alloc(&u->b.nic.mem, FRAMES * STRIDE, PAGE, 0);
 	for (i = 0; i < FRAMES; i++) {
-		/* Header and frame over the border of two pages. */
-		uint8_t *p = u->slot + i * u->stride + PAGE - HDR - LEN / 2;
+		uint8_t *p = slot_at(u, i);
 
 		memset(p, 0, HDR);
 		frame_fill(&st, p + HDR);
-		memcpy(u->copy[i], p + HDR, LEN);
+		memcpy(u->copy[i], p + HDR, u->len);
 	}
 }
 
@@ -151,8 +156,7 @@ static void offer(struct burst *u)
 
 	for (i = 0; i < FRAMES; i++) {
 		struct ring_seg seg = {
-			.hva = u->slot + i * u->stride + PAGE - HDR - LEN / 2,
-			.len = HDR + LEN,
+			.hva = slot_at(u, i), .len = HDR + u->len,
 		};
 
 		NEED(ring_add(r, &seg, 1, 0, false, i));
@@ -186,7 +190,7 @@ static bool count_wire(struct burst *u, unsigned int *came)
 
 	while ((p = pkt_recv(&u->b.wire, &len, NULL))) {
 		while (next < FRAMES &&
-		       (len != LEN || memcmp(p, u->copy[next], LEN)))
+		       (len != u->len || memcmp(p, u->copy[next], len)))
 			next++;
 		if (!CHECK(next < FRAMES))
 			return false;
@@ -196,16 +200,22 @@ static bool count_wire(struct burst *u, unsigned int *came)
 	return true;
 }
 
+static uint64_t sent(void)
+{
+	return ctl_stat(PORT, VHOST_XDP_STAT_TX_XDP_PACKETS) +
+	       ctl_stat(PORT, VHOST_XDP_STAT_TX_SKB_PACKETS);
+}
+
 static bool one_batch(struct burst *u, unsigned int *came)
 {
-	uint64_t sent = ctl_stat(PORT, VHOST_XDP_STAT_TX_XDP_PACKETS);
 	unsigned int want, before = *came;
+	uint64_t since = sent();
 
 	offer(u);
 	if (!wait_used(u))
 		return false;
 	/* The veth has them; its softirq may be a moment late. */
-	want = ctl_stat(PORT, VHOST_XDP_STAT_TX_XDP_PACKETS) - sent;
+	want = sent() - since;
 	while (*came - before < want) {
 		if (!count_wire(u, came))
 			return false;
@@ -216,23 +226,24 @@ static bool one_batch(struct burst *u, unsigned int *came)
 }
 
 /* Away for the VMM, too: what is read then is dropped and counted. */
-static void moved(void)
+static void moved(unsigned int frame_len)
 {
+	uint64_t lost, before = ctl_stat(PORT, VHOST_XDP_STAT_TX_DROP_FAULT);
 	unsigned int came = 0, batches = 0, last;
 	struct nic_cfg cfg = guest;
 	static struct burst u;
 	struct shake s;
-	uint64_t lost;
 	pthread_t t;
 	bool ok;
 
-	ktap_case(180, "buffers moved away and back");
-	cfg.tx_bufs = 1;
+	ktap_case(180, "buffers moved away and back, %u bytes", frame_len);
+	cfg.tx_bufs = 64;
 	cfg.rx_num = 32;
 	bench_open(&u.b, LANE_XDP, cfg);
+	u.len = frame_len;
 	write_slots(&u);
 	s = (struct shake){ .op = move_away_and_back, .at = u.slot,
-			    .size = FRAMES * u.stride };
+			    .size = FRAMES * STRIDE };
 	s.away = mmap(NULL, s.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		      0);
 	NEED(s.away != MAP_FAILED);
@@ -240,7 +251,7 @@ static void moved(void)
 	do {
 		ok = one_batch(&u, &came);
 		batches++;
-		lost = ctl_stat(PORT, VHOST_XDP_STAT_TX_DROP_FAULT);
+		lost = ctl_stat(PORT, VHOST_XDP_STAT_TX_DROP_FAULT) - before;
 	} while (ok && (batches < BATCHES || times(&s) < MOVES || !lost));
 	ok &= shake_end(&s, t);
 	ok = ok && CHECK(came + lost == (uint64_t)batches * FRAMES) &&
@@ -261,7 +272,8 @@ int main(void)
 	net_ready(LANE_XDP);
 	port_attach(LANE_XDP, PORT, mac_guest, 0, "");
 	from_page_tables();
-	moved();
+	moved(1000);
+	moved(LEN_MAX);
 	port_detach(LANE_XDP, PORT);
 	return ktap_done();
 }
