@@ -193,7 +193,7 @@ static __noinline int decide(struct xdp_md *ctx)
 SEC("xdp.frags")
 int vhost_xdp_egress(struct xdp_md *ctx)
 {
-	const struct vhost_xdp_meta *meta = (void *)(long)ctx->data_meta;
+	struct vhost_xdp_meta *meta = (void *)(long)ctx->data_meta;
 	const void *end = (void *)(long)ctx->data_end;
 	const void *data = (void *)(long)ctx->data;
 	const struct ethhdr *eth = data;
@@ -209,7 +209,9 @@ int vhost_xdp_egress(struct xdp_md *ctx)
 	    memo->id != meta->port || memo->stamp != now_stamp() ||
 	    is_tag(eth->h_proto) || (meta->flags & VHOST_XDP_META_TO_HOST && !memo->port))
 		return decide(ctx);
-	if (memo->port)
-		return to_port(ctx, memo->id, memo->port);
-	return to_uplink(ctx, memo->vlan);
+	if (memo->vlan)
+		return to_uplink(ctx, memo->vlan);
+	/* All that was looked at is what that allows, and nothing was counted. */
+	meta->flags |= VHOST_XDP_META_REPEAT;
+	return memo->port ? to_port(ctx, memo->id, memo->port) : XDP_TX;
 }

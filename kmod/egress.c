@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include "buf.h"
 #include "egress.h"
+#include "kfunc.h"
 #include "sock.h"
 #include "uplink.h"
 
@@ -22,20 +23,6 @@
 #define COPIES_MAX	VXDP_TX_BATCH
 
 DEFINE_PER_CPU(struct vxdp_egress *, vxdp_egress_now);
-
-/**
- * vxdp_egress_current() - is this frame one that a guest is sending just now?
- * @xdp: what a program was given
- *
- * Context: softirqs off.
- * Return: what is known of it, or NULL: it was received.
- */
-struct vxdp_egress *vxdp_egress_current(const struct xdp_buff *xdp)
-{
-	struct vxdp_egress *e = this_cpu_read(vxdp_egress_now);
-
-	return e && &e->xdp == xdp ? e : NULL;
-}
 
 /**
  * vxdp_egress_shift() - how far the program has moved the frame's start
@@ -86,12 +73,29 @@ static void drop(struct vxdp_queue *q, struct vxdp_tx_slot *slot, enum vhost_xdp
 	vxdp_slot_free(slot);
 }
 
+/* Beginnings of frames that a batch remembers what the program said of; power of two. */
+#define REPEATS		8
+
+/*
+ * What the program did with a frame that began like this, where it said with
+ * VHOST_XDP_META_REPEAT that it would do so again. It is not asked again in this batch.
+ */
+struct repeat {
+	u64 to;		/* destination, the source's first two bytes */
+	u64 from;	/* the source, the EtherType */
+	u32 act;	/* XDP_TX; XDP_DROP: to @port; 0: nothing is remembered here */
+	u32 port;
+};
+static_assert(ETH_HLEN - sizeof(u64) == ETH_ALEN);
+
 /* A batch on its way through the program; on the stack. */
 struct batch {
 	struct vxdp_egress e;
 	struct net_device *dev;
 	struct bpf_prog *prog;
 	u64 host_mac;
+	struct repeat repeat[REPEATS];
+	bool more;		/* the frame at hand is not the last */
 	struct vxdp_out out;
 	void *done;		/* a page; @nr_done pieces of it are to be given back */
 	u32 nr_done;
@@ -100,6 +104,31 @@ struct batch {
 	bool redirected;
 	bool host;
 };
+
+static __always_inline u64 word_at(const void *p)
+{
+	return get_unaligned((const u64 *)p);
+}
+
+/* By the last byte of the destination. */
+static __always_inline struct repeat *repeat_at(struct batch *b, u64 to)
+{
+	return &b->repeat[(to >> 8 * (ETH_ALEN - 1)) % REPEATS];
+}
+
+/* Return: what was done with one like it, or NULL: the program is to be asked. */
+static __always_inline const struct repeat *find_repeat(struct batch *b,
+							 const struct vxdp_tx_slot *slot)
+{
+	const void *eth = slot->frame->data;
+	const u64 to = word_at(eth);
+	const struct repeat *r = repeat_at(b, to);
+
+	if (!r->act || r->to != to || r->from != word_at(eth + ETH_ALEN) ||
+	    unlikely(vxdp_slot_is_gso(slot)))
+		return NULL;
+	return r;
+}
 
 static u32 meta_flags(const struct batch *b, const struct vxdp_tx_slot *slot, const void *data)
 {
@@ -110,6 +139,29 @@ static u32 meta_flags(const struct batch *b, const struct vxdp_tx_slot *slot, co
 	if (b->host_mac && vxdp_mac_word(data) == b->host_mac)
 		flags |= VHOST_XDP_META_TO_HOST;
 	return flags;
+}
+
+/* Its word counts only where what it did is what is going to be done again. */
+static void remember(struct batch *b, u32 act)
+{
+	const struct xdp_frame *frame = b->e.slot->frame;
+	const struct xdp_buff *xdp = &b->e.xdp;
+	u32 port = b->e.port;
+	u64 to;
+
+	if (act == XDP_TX ? port : act != XDP_DROP || !port || port == VHOST_XDP_PORT_HOST)
+		return;
+	/* Of frags it does not show here whether they are all there still. */
+	if (xdp->data != frame->data || xdp->data_end != frame->data + frame->len ||
+	    xdp_frame_has_frags((struct xdp_frame *)frame) || vxdp_slot_is_gso(b->e.slot))
+		return;
+	to = word_at(frame->data);
+	*repeat_at(b, to) = (struct repeat){
+		.to = to,
+		.from = word_at(frame->data + ETH_ALEN),
+		.act = act,
+		.port = port,
+	};
 }
 
 /* What program and kfunc have of a frame. */
@@ -127,6 +179,7 @@ static __always_inline void show(struct batch *b, struct vxdp_tx_slot *slot)
 	xdp->frame_sz = size;
 	xdp->flags = flags;
 	b->e.slot = slot;
+	b->e.port = 0;
 	b->e.offered = false;
 	b->e.delivered = false;
 	b->e.to_host = false;
@@ -149,6 +202,8 @@ static u32 run_program(struct batch *b, struct vxdp_tx_slot *slot)
 	meta->port = q->port->id;
 	/* Not bpf_prog_run_xdp(): XDP_TX has its own meaning here, bond or not. */
 	act = bpf_prog_run(b->prog, xdp);
+	if (b->more && xdp->data_meta == meta && meta->flags & VHOST_XDP_META_REPEAT)
+		remember(b, act);
 	/* Ours, not for who receives the frame. */
 	xdp->data_meta = xdp->data;
 	return act;
@@ -280,20 +335,39 @@ static struct vxdp_xsk *socket_for(struct vxdp_queue *q, const struct net_device
 	return q->xsk->nic_queue < READ_ONCE(dev->real_num_tx_queues) ? q->xsk : NULL;
 }
 
+/* What the program did with one like it, without the program. */
+static __always_inline void repeat(struct batch *b, const struct repeat *r,
+				   struct vxdp_tx_slot *slot)
+{
+	if (likely(r->act == XDP_TX)) {
+		to_uplink(b, slot);
+		return;
+	}
+	show(b, slot);
+	vxdp_kfunc_deliver_again(&b->e, r->port);
+	dropped(b, slot);
+}
+
 /* Return: how many frames were dealt with, at least one. */
 static u32 decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 {
 	struct vxdp_queue *q = b->e.q;
+	const struct repeat *r;
 	u32 i;
 
 	q->rxq.dev = b->dev;
-	b->e.xdp.rxq = &q->rxq;
-	b->host_mac = READ_ONCE(q->port->host_mac);
 	vxdp_uplink_begin(&b->out, q->port, b->dev, q->scratch->out,
 			  socket_for(q, b->dev, &slot[nr - 1]));
 	this_cpu_write(vxdp_egress_now, &b->e);
-	for (i = 0; i < nr && b->e.copies <= COPIES_MAX; i++)
+	for (i = 0; i < nr && b->e.copies <= COPIES_MAX; i++) {
+		r = find_repeat(b, &slot[i]);
+		if (likely(r)) {
+			repeat(b, r, &slot[i]);
+			continue;
+		}
+		b->more = i + 1 < nr;
 		decide(b, &slot[i]);
+	}
 	this_cpu_write(vxdp_egress_now, NULL);
 	vxdp_uplink_flush(&b->out);
 	vxdp_buf_put_many(b->done, b->nr_done);
@@ -307,6 +381,26 @@ static u32 decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 	return i;
 }
 
+/* By hand, for it is large, and most of it is written before it is read. */
+static __always_inline void begin(struct batch *b, struct vxdp_queue *q)
+{
+	u32 i;
+
+	b->e.q = q;
+	b->e.copies = 0;
+	b->e.xdp.rxq = &q->rxq;
+	b->e.xdp.txq = NULL;
+	for (i = 0; i < REPEATS; i++)
+		b->repeat[i].act = 0;
+	b->host_mac = READ_ONCE(q->port->host_mac);
+	b->done = NULL;
+	b->nr_done = 0;
+	b->local = 0;
+	b->local_bytes = 0;
+	b->redirected = false;
+	b->host = false;
+}
+
 /*
  * The first frames of @nr, as many as may go with softirqs off for so long. Sets
  * @host where one of them is for the socket.
@@ -315,9 +409,10 @@ static u32 decide_each(struct batch *b, struct vxdp_tx_slot *slot, u32 nr)
 static u32 decide_some(struct vxdp_queue *q, struct vxdp_tx_slot *slot, u32 nr, bool *host)
 {
 	struct bpf_net_context ctx_mem, *ctx;
-	struct batch b = { .e.q = q };
 	u32 done = nr, i;
+	struct batch b;
 
+	begin(&b, q);
 	local_bh_disable();
 	ctx = bpf_net_ctx_set(&ctx_mem);
 	/*

@@ -222,7 +222,8 @@ static __always_inline void offered(struct vxdp_egress *e, u32 len, bool deliver
 }
 
 /* A plain frame of another guest. */
-static __always_inline bool deliver_local(struct vxdp_egress *e, const struct xdp_buff *xdp, u32 port_id)
+static __always_inline bool deliver_local(struct vxdp_egress *e, const struct xdp_buff *xdp,
+					  u32 port_id)
 {
 	struct vxdp_queue *q = find_queue(port_id, e->q->index);
 	u32 len = xdp_get_buff_len(xdp);
@@ -242,6 +243,8 @@ static noinline int deliver_any(struct xdp_buff *xdp, u32 port_id, u64 flags)
 	struct vxdp_queue *q;
 	int ret;
 
+	if (e)
+		e->port = e->port || flags ? VHOST_XDP_PORT_HOST : port_id;
 	if (flags & ~(VHOST_XDP_DELIVER_STRIP_VLAN | VHOST_XDP_DELIVER_REDIRECT) ||
 	    (gso && flags) || (e && flags & VHOST_XDP_DELIVER_REDIRECT))
 		return -EINVAL;
@@ -273,6 +276,19 @@ static noinline int deliver_any(struct xdp_buff *xdp, u32 port_id, u64 flags)
 unlock:
 	rcu_read_unlock();
 	return ret;
+}
+
+/**
+ * vxdp_kfunc_deliver_again() - what an egress program would call for the next frame, too
+ * @e: the frame, not a GSO frame; this CPU's vxdp_egress_now
+ * @port_id: a port's, to be offered it without flags
+ *
+ * Context: as programs, softirqs off.
+ */
+void vxdp_kfunc_deliver_again(struct vxdp_egress *e, u32 port_id)
+{
+	if (unlikely(!deliver_local(e, &e->xdp, port_id)))
+		deliver_any(&e->xdp, port_id, 0);
 }
 
 /* A frame that is not so simple, or finds the ring locked. */

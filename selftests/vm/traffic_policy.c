@@ -60,48 +60,6 @@ static void access_vlan(enum lane lane)
 	ktap_ok(ok);
 }
 
-/* Frames that only ask whether they come. */
-static bool expect(struct bench *b, struct frame_stream *s, unsigned int count)
-{
-	struct ring *r = &b->nic.ring[NIC_RX];
-	struct nic_frame f;
-
-	while (s->next != count) {
-		if (!nic_rx(&b->nic, &f)) {
-			if (ring_call_on(r) && !wait_fd(r->call, 8000)) {
-				ktap_diag("%s: got %u of %u", b->port,
-					  s->next, count);
-				return false;
-			}
-			eventfd_take(r->call);
-			continue;
-		}
-		if (frame_check(s, f.data, f.len) < 0)
-			return false;
-		nic_rx_done(&b->nic);
-		ring_publish(r);
-	}
-	return true;
-}
-
-static bool expect_wire(struct pkt *w, struct frame_stream *s,
-			unsigned int count)
-{
-	unsigned int len;
-	uint8_t *p;
-
-	while (s->next != count) {
-		p = pkt_recv(w, &len, NULL);
-		if (!p && !wait_fd(w->fd, 8000)) {
-			ktap_diag("wire: got %u of %u", s->next, count);
-			return false;
-		}
-		if (p && frame_check(s, p, len) < 0)
-			return false;
-	}
-	return true;
-}
-
 static struct frame_stream stream(const uint8_t dst[6], const uint8_t src[6],
 				  unsigned int id)
 {
@@ -112,20 +70,24 @@ static struct frame_stream stream(const uint8_t dst[6], const uint8_t src[6],
 	return s;
 }
 
+static void guest_add(struct bench *b, struct frame_stream *s)
+{
+	static const struct virtio_net_hdr_v1 plain = { 0 };
+	uint8_t *p = nic_tx_slot(&b->nic);
+
+	NEED(p);
+	frame_fill(s, p);
+	NEED(nic_tx(&b->nic, &plain, frame_len(s), NIC_ONE, false));
+}
+
 static void guest_burst(struct bench *b, struct frame_stream *s,
 			unsigned int count)
 {
-	static const struct virtio_net_hdr_v1 plain = { 0 };
 	unsigned int i;
 
 	nic_tx_reclaim(&b->nic);
-	for (i = 0; i < count; i++) {
-		uint8_t *p = nic_tx_slot(&b->nic);
-
-		NEED(p);
-		frame_fill(s, p);
-		NEED(nic_tx(&b->nic, &plain, s->len, NIC_ONE, false));
-	}
+	for (i = 0; i < count; i++)
+		guest_add(b, s);
 	ring_publish(&b->nic.ring[NIC_TX]);
 }
 
@@ -142,8 +104,8 @@ static bool flood_in(struct bench *a, struct bench *b, struct pkt *host,
 		pkt_queue(&a->wire, s.len);
 	}
 	pkt_flush(&a->wire);
-	return expect(a, &ga, 64) && expect(b, &gb, 64) &&
-	       expect_wire(host, &gh, 64);
+	return flow_expect_guest(a, &ga, 64) && flow_expect_guest(b, &gb, 64) &&
+	       flow_expect_wire(host, &gh, 64);
 }
 
 /* From a guest to everybody: the other guest and the wire. */
@@ -153,7 +115,7 @@ static bool flood_out(struct bench *a, struct bench *b, const uint8_t dst[6],
 	struct frame_stream s = stream(dst, mac_guest, id), gb = s, gw = s;
 
 	guest_burst(a, &s, 64);
-	return expect(b, &gb, 64) && expect_wire(&a->wire, &gw, 64);
+	return flow_expect_guest(b, &gb, 64) && flow_expect_wire(&a->wire, &gw, 64);
 }
 
 static bool local(struct bench *a, struct bench *b)
@@ -165,7 +127,7 @@ static bool local(struct bench *a, struct bench *b)
 	for (i = 0; i < 20; i++) {
 		guest_burst(a, &s, 64);
 		guest_burst(b, &back, 64);
-		if (!expect(b, &at, s.next) || !expect(a, &bat, back.next))
+		if (!flow_expect_guest(b, &at, s.next) || !flow_expect_guest(a, &bat, back.next))
 			return false;
 	}
 	return CHECK(!wait_fd(a->wire.fd, 0)) &&
@@ -183,9 +145,46 @@ static bool spoof(struct bench *a, struct bench *b)
 	(void)b;
 	guest_burst(a, &lie, 32);
 	guest_burst(a, &s, 32);
-	return expect_wire(&a->wire, &at, 32) &&
+	return flow_expect_wire(&a->wire, &at, 32) &&
 	       CHECK(ctl_stat(a->port, VHOST_XDP_STAT_TX_DROP_POLICY) ==
 		     before + 32);
+}
+
+/*
+ * Frames of all sorts in one kick, a few of each in a row, the next like those before
+ * but for one thing: each is decided by what it is.
+ */
+static bool mixed(struct bench *a, struct bench *b)
+{
+	enum { WIRE_OK, WIRE_LIE, B_OK, B_LIE, WIRE_TAGGED, SORTS };
+	static const uint8_t turn[] = {
+		WIRE_OK, WIRE_LIE, WIRE_OK, B_OK, B_LIE, B_OK, WIRE_OK,
+		WIRE_TAGGED, WIRE_OK, B_OK, WIRE_TAGGED, WIRE_LIE, B_LIE, B_OK,
+	};
+	struct frame_stream s[SORTS] = {
+		[WIRE_OK] = stream(mac_wire, mac_guest, 70),
+		[WIRE_LIE] = stream(mac_wire, mac_b, 71),
+		[B_OK] = stream(mac_b, mac_guest, 72),
+		[B_LIE] = stream(mac_b, mac_wire, 73),
+		[WIRE_TAGGED] = stream(mac_wire, mac_guest, 74),
+	}, at_wire = s[WIRE_OK], at_b = s[B_OK];
+	uint64_t drops = ctl_stat(a->port, VHOST_XDP_STAT_TX_DROP_POLICY);
+	unsigned int i, round;
+	bool ok = true;
+
+	s[WIRE_TAGGED].vlan = 5;
+	for (round = 0; round < 20 && ok; round++) {
+		nic_tx_reclaim(&a->nic);
+		for (i = 0; i < 4 * sizeof(turn); i++)
+			guest_add(a, &s[turn[i / 4]]);
+		ring_publish(&a->nic.ring[NIC_TX]);
+		ok = flow_expect_wire(&a->wire, &at_wire, s[WIRE_OK].next) &&
+		     flow_expect_guest(b, &at_b, s[B_OK].next);
+	}
+	/* The last frame was for B, so all before it are decided. */
+	return ok && CHECK(ctl_stat(a->port, VHOST_XDP_STAT_TX_DROP_POLICY) ==
+			   drops + s[WIRE_LIE].next + s[B_LIE].next +
+			   s[WIRE_TAGGED].next);
 }
 
 /* Neither unicast to others nor what the port sent itself. */
@@ -202,7 +201,7 @@ static bool not_mine(struct bench *a)
 		pkt_queue(&a->wire, mine.len);
 	}
 	pkt_flush(&a->wire);
-	return expect(a, &at, 32);
+	return flow_expect_guest(a, &at, 32);
 }
 
 /* The other one is on the xdp lane, whatever the first is on. */
@@ -229,6 +228,8 @@ static void two_ports(enum lane lane)
 	ktap_ok(local(&a, &b));
 	ktap_case(60, "spoofed source address");
 	ktap_ok(spoof(&a, &b));
+	ktap_case(60, "frames of all sorts in one kick");
+	ktap_ok(mixed(&a, &b));
 	ktap_case(60, "unicast to somebody else");
 	ktap_ok(not_mine(&a));
 	pkt_close(&host);
@@ -265,9 +266,9 @@ void traffic_exception(enum lane lane)
 			pkt_queue(&tap, in.len);
 		}
 		pkt_flush(&tap);
-		ok = expect(&b, &at, in.next);
+		ok = flow_expect_guest(&b, &at, in.next);
 		guest_burst(&b, &out, 64);
-		ok = ok && expect_wire(&tap, &oat, out.next) &&
+		ok = ok && flow_expect_wire(&tap, &oat, out.next) &&
 		     flow_run(&b, 50, 50);
 	}
 	ok = ok && CHECK(ctl_stat(PORT, VHOST_XDP_STAT_RX_SOCK_PACKETS) >=

@@ -340,6 +340,46 @@ static bool is_trouble(unsigned int stat)
 	       stat == VHOST_XDP_STAT_XSK_REFUSED;
 }
 
+bool flow_expect_guest(struct bench *b, struct frame_stream *s, unsigned int count)
+{
+	struct ring *r = &b->nic.ring[NIC_RX];
+	struct nic_frame f;
+
+	while (s->next != count) {
+		if (!nic_rx(&b->nic, &f)) {
+			if (ring_call_on(r) && !wait_fd(r->call, PATIENCE_MS)) {
+				ktap_diag("%s: got %u of %u", b->port, s->next,
+					  count);
+				return false;
+			}
+			eventfd_take(r->call);
+			continue;
+		}
+		if (frame_check(s, f.data, f.len) < 0)
+			return false;
+		nic_rx_done(&b->nic);
+		ring_publish(r);
+	}
+	return true;
+}
+
+bool flow_expect_wire(struct pkt *w, struct frame_stream *s, unsigned int count)
+{
+	unsigned int len;
+	uint8_t *p;
+
+	while (s->next != count) {
+		p = pkt_recv(w, &len, NULL);
+		if (!p && !wait_fd(w->fd, PATIENCE_MS)) {
+			ktap_diag("wire: got %u of %u", s->next, count);
+			return false;
+		}
+		if (p && frame_check(s, p, len) < 0)
+			return false;
+	}
+	return true;
+}
+
 bool bench_quiet(struct bench *b)
 {
 	struct ctl_port p;

@@ -86,6 +86,10 @@ void bench_len(struct bench *b, unsigned int len);
 /* flow_run - so many frames to the guest and so many from it, at once */
 bool flow_run(struct bench *b, unsigned int to_guest, unsigned int to_wire);
 
+/* Frames of @s until it is at @count, the guest's or the wire's next; false: not so. */
+bool flow_expect_guest(struct bench *b, struct frame_stream *s, unsigned int count);
+bool flow_expect_wire(struct pkt *w, struct frame_stream *s, unsigned int count);
+
 /* bench_quiet - since the last call no queue stopped and nothing was dropped */
 bool bench_quiet(struct bench *b);
 

@@ -265,6 +265,16 @@ struct vhost_xdp_meta {
 #define VHOST_XDP_META_GSO	(1U << 0)
 /* Its destination was last seen as a source on the exception path. */
 #define VHOST_XDP_META_TO_HOST	(1U << 1)
+/*
+ * Set by the program, with the frame left as it was and either XDP_TX, or XDP_DROP after
+ * one bpf_vhost_xdp_deliver() without flags: it would do the same with other frames that
+ * begin with the same 14 bytes and have the same flags, and need not see them. Then the
+ * module does that without asking it, in the batch at hand: at most 64 frames, which are
+ * dealt with before any other work of this CPU. So the program must have decided by these
+ * 14 bytes, @port, the flags, and state that it may take as it was a batch earlier, and
+ * by nothing else. Without effect on a GSO frame.
+ */
+#define VHOST_XDP_META_REPEAT	(1U << 2)
 
 /*
  * kfunc, for BPF_PROG_TYPE_XDP:
