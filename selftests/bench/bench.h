@@ -158,6 +158,7 @@ enum direction {
 	LOAD_LOCAL,		/* from the first guest to the second */
 	LOAD_PORTS,		/* a batch to each guest in turn */
 	LOAD_LATENCY,		/* as RX, but from the source to the call eventfd */
+	LOAD_LATENCY_TX,	/* as TX, but from before the kick to the wire */
 	LOAD_IDLE,		/* nothing for a second, which is the one frame */
 	LOAD_MEMORY,		/* not a load: memory_run() */
 	LOAD_FAIR_RX,		/* fair_run() */

@@ -10,7 +10,8 @@
 #define ROUND 960	/* frames: nearly a ring */
 #define BIT(n) (1U << (n))
 #define WIRE_LOADS (BIT(LOAD_RX) | BIT(LOAD_TX) | BIT(LOAD_FORWARD))
-#define TAP_LOADS (WIRE_LOADS | BIT(LOAD_LATENCY) | BIT(LOAD_IDLE) | PAIRS)
+#define TAP_LOADS (WIRE_LOADS | BIT(LOAD_LATENCY) | BIT(LOAD_LATENCY_TX) | \
+		   BIT(LOAD_IDLE) | PAIRS)
 #define GUEST_LOADS (TAP_LOADS | BIT(LOAD_LOCAL) | GSO | BIT(LOAD_MEMORY))
 #define FAIR (BIT(LOAD_FAIR_RX) | BIT(LOAD_FAIR_TX))
 
@@ -41,7 +42,7 @@ static const struct {
 };
 
 static const char *const dir_name[] = {
-	"rx", "tx", "forward", "local", "ports", "latency", "idle", "memory",
+	"rx", "tx", "forward", "local", "ports", "latency", "latency-tx", "idle", "memory",
 	"fair-rx", "fair-tx", "prog-pass", "prog-deliver", "prog-egress",
 };
 
@@ -182,8 +183,9 @@ static void add_special_cases(struct list *l, unsigned int path)
 
 	c.load.batch = 1;
 	c.load.frames = ROUND / 4;
-	if (paths[path].loads & BIT(LOAD_LATENCY))
-		add(l, c);
+	for (; c.load.dir <= LOAD_LATENCY_TX; c.load.dir++)
+		if (paths[path].loads & BIT(c.load.dir))
+			add(l, c);
 	c.load = (struct load){ .dir = LOAD_IDLE, .frames = 1 };
 	if (paths[path].loads & BIT(LOAD_IDLE))
 		add(l, c);

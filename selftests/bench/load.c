@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -160,6 +161,15 @@ static void reclaim(struct run *r, struct nic *n, unsigned int want)
 	}
 }
 
+/* The clock that programs have. */
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	NEED(!clock_gettime(CLOCK_MONOTONIC, &t));
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
 static void send_batch(struct run *r, struct nic *n, unsigned int frames)
 {
 	struct virtio_net_hdr_v1 hdr = header_for(r->l);
@@ -169,6 +179,8 @@ static void send_batch(struct run *r, struct nic *n, unsigned int frames)
 	for (i = 0; i < frames; i++)
 		tx_one(r, n, &hdr);
 	section(&r->fill, since);
+	if (r->l->dir == LOAD_LATENCY_TX)
+		r->p->bpf->bss->sent_at = now_ns();
 	ring_publish(&n->ring[NIC_TX]);
 	reclaim(r, n, frames);
 }
@@ -292,6 +304,7 @@ static void one_round(struct run *r)
 		round_rx(r);
 		break;
 	case LOAD_TX:
+	case LOAD_LATENCY_TX:
 		round_tx(r);
 		break;
 	case LOAD_FORWARD:
@@ -395,13 +408,18 @@ static void prepare(struct run *r)
 		ring_call_off(&r->p->guest[i].nic.ring[NIC_TX]);
 }
 
+static bool is_latency(const struct load *l)
+{
+	return l->dir == LOAD_LATENCY || l->dir == LOAD_LATENCY_TX;
+}
+
 static uint64_t take_latency(struct run *r)
 {
 	struct bench_bpf__bss *bss = r->p->bpf->bss;
 	uint64_t mean;
 
 	if (bss->latency_count != r->l->frames)
-		ktap_bail("%llu calls for %u frames",
+		ktap_bail("%llu arrivals of %u frames",
 			  (unsigned long long)bss->latency_count, r->l->frames);
 	mean = bss->latency_sum / bss->latency_count;
 	bss->latency_sum = bss->latency_count = 0;
@@ -426,7 +444,7 @@ static void measure(struct run *r, struct result *res)
 			   sections_take(&r->empty, alike);
 		res->cost[i] -= guest[i] + idle;
 		res->idle += idle;
-		if (r->l->dir == LOAD_LATENCY)
+		if (is_latency(r->l))
 			res->cost[i] = take_latency(r) * r->l->frames;
 	}
 	res->samples = r->l->rounds;
@@ -486,8 +504,10 @@ void load_run(struct path *p, const struct load *l, struct result *res)
 	r.l = l;
 	prepare(&r);
 	p->bpf->bss->timing = l->dir == LOAD_LATENCY;
-	if (l->dir == LOAD_LATENCY) {
-		timer = bpf_program__attach(p->bpf->progs.bench_signalled);
+	if (is_latency(l)) {
+		timer = bpf_program__attach(l->dir == LOAD_LATENCY ?
+					    p->bpf->progs.bench_signalled :
+					    p->bpf->progs.bench_polled);
 		NEED(timer);
 	}
 	/* BPF_PROG_TEST_RUN looks for its device in the caller's namespace. */
@@ -503,7 +523,8 @@ void load_run(struct path *p, const struct load *l, struct result *res)
 	meter_read(&after);
 	kicks = sum_kicks(p) - kicks;
 	calls = take_calls(p) + r.calls;
-	if (l->dir == LOAD_TX || l->dir == LOAD_FORWARD)
+	if (l->dir == LOAD_TX || l->dir == LOAD_FORWARD ||
+	    l->dir == LOAD_LATENCY_TX)
 		see_them_arrive(&r, arrived);
 	net_enter_host();
 	bpf_link__destroy(timer);
