@@ -11,6 +11,7 @@
 #include "kfunc.h"
 #include "netlink.h"
 #include "port.h"
+#include "put.h"
 #include "queue.h"
 #include "taker.h"
 #include "uplink.h"
@@ -24,9 +25,12 @@ static int __init vxdp_init(void)
 	int ret;
 
 	vxdp_ports_init();
-	ret = vxdp_fast_init();
+	ret = vxdp_put_init();
 	if (ret)
 		return ret;
+	ret = vxdp_fast_init();
+	if (ret)
+		goto exit_put;
 	ret = vxdp_buf_init();
 	if (ret)
 		goto exit_fast;
@@ -57,6 +61,8 @@ exit_buf:
 	vxdp_buf_exit();
 exit_fast:
 	vxdp_fast_exit();
+exit_put:
+	vxdp_put_exit();
 	return ret;
 }
 
@@ -71,6 +77,7 @@ static void __exit vxdp_exit(void)
 	vxdp_uplink_exit();
 	vxdp_taker_exit();
 	vxdp_fast_exit();
+	vxdp_put_exit();
 	vxdp_buf_exit();
 	vxdp_scratch_exit();
 	rcu_barrier();

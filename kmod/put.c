@@ -30,8 +30,11 @@ struct place {
 	struct vxdp_used used[PIECES_MAX];
 };
 
-/* Too much for the stack. Softirqs off, and nobody keeps anything in it. */
-static DEFINE_PER_CPU(struct place, place);
+/*
+ * Too much for the stack, and for the 8 KiB that a kernel has for the per-CPU variables
+ * of all its modules. Softirqs off, and nobody keeps anything in it.
+ */
+static struct place __percpu *places;
 
 static bool add_buffer(struct vxdp_queue *q, struct place *to, u64 gpa, u32 len)
 {
@@ -191,7 +194,7 @@ static void commit(struct vxdp_fast *f, const struct place *to)
 static noinline bool put_any(struct vxdp_queue *q, const struct xdp_buff *xdp,
 			     const struct virtio_net_hdr *hdr, u32 len, bool strip)
 {
-	struct place *to = this_cpu_ptr(&place);
+	struct place *to = this_cpu_ptr(places);
 
 	/* The linear part has both addresses and the tag, or we are too clever. */
 	if (strip && xdp->data_end - xdp->data < VLAN_ETH_HLEN)
@@ -309,5 +312,24 @@ bool vxdp_put_gso(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
  */
 bool vxdp_put_possible(struct vxdp_queue *q)
 {
-	return find_place(q, this_cpu_ptr(&place), q->hdr_len + ETH_ZLEN);
+	return find_place(q, this_cpu_ptr(places), q->hdr_len + ETH_ZLEN);
+}
+
+/**
+ * vxdp_put_init() - at module load
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vxdp_put_init(void)
+{
+	places = alloc_percpu(struct place);
+	return places ? 0 : -ENOMEM;
+}
+
+/**
+ * vxdp_put_exit() - at module unload, when no queue pair is left
+ */
+void vxdp_put_exit(void)
+{
+	free_percpu(places);
 }

@@ -157,5 +157,7 @@ bool vxdp_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool st
 bool vxdp_put_gso(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
 		  const struct virtio_net_hdr *hdr);
 bool vxdp_put_possible(struct vxdp_queue *q);
+int vxdp_put_init(void);
+void vxdp_put_exit(void);
 
 #endif /* VXDP_PUT_H */
