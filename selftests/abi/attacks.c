@@ -245,11 +245,14 @@ static unsigned long used_meanwhile(const struct beside *s)
 static bool endless_sender(void)
 {
 	struct beside s = { .used = 0 };
+	struct nic_cfg cfg = small;
 	struct bench b;
 	unsigned int i;
 	bool ok = true;
 
-	bench_open(&b, lane, small);
+	/* So many that it does not run dry while the guest is not on a CPU. */
+	cfg.tx_num = 32768;
+	bench_open(&b, lane, cfg);
 	b.tolerant = true;
 	full_for_ever(&b, &s);
 	for (i = 0; ok && (i < 100 || used_meanwhile(&s) < MUCH); i++)

@@ -98,11 +98,11 @@ struct note {
 #define GUEST_GPA	0x100000ULL
 #define GUEST_SIZE	(1UL << 20)
 #define RINGS_SIZE	0x70000UL	/* of it, at its start: never cut */
-#define RX_AT		0x70000UL
+#define RX_AT		0x70800UL	/* buffers that cross pages */
 #define RX_SLOT		4096UL
 #define RX_SLOTS	64
-#define TX_AT		0xb0000UL
-#define TX_SIZE		0x40000UL
+#define TX_AT		0xb1000UL
+#define TX_SIZE		0x3f000UL
 #define PAD_AT		0xf0000UL
 #define PAGE		4096UL
 #define LOG_SIZE	PAGE		/* for far more than all of it */
