@@ -363,7 +363,7 @@ namespaces() {
 	works nsenter --net=$ns vhost-xdp attach $UP --port q --mac $MAC
 	ip netns del cli
 	# The kernel takes a namespace down from a work queue.
-	timeout 10 bash -c 'while [ -e /dev/vhost-xdp/q ]; do sleep 0.1; done' ||
+	timeout $((10 * ${VXDP_SLOW:-1})) bash -c 'while [ -e /dev/vhost-xdp/q ]; do sleep 0.1; done' ||
 		echo "port q outlived its namespace"
 	works vhost-xdp attach $UP --port p
 	works vhost-xdp detach p

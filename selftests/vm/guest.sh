@@ -56,7 +56,7 @@ sum_of() { sha256sum "$1" | cut -d' ' -f1; }
 
 # Waits for what has no event to wait for, a state of the kernel's.
 await() { # seconds, command...
-	local until=$((SECONDS + $1))
+	local until=$((SECONDS + $1 * ${VXDP_SLOW:-1}))
 	shift
 	until "$@" > /dev/null 2>&1; do
 		[ $SECONDS -lt $until ] || return 1
@@ -114,7 +114,7 @@ guest_fetch() { # address; prints the checksum of what came here
 # The next line that QEMU writes to descriptor $1, as long as there is a QEMU. A
 # read that times out leaves the beginning of the line.
 next_line() { # descriptor, seconds
-	local until=$((SECONDS + $2)) part
+	local until=$((SECONDS + $2 * ${VXDP_SLOW:-1})) part
 	LINE=
 	while ! read -r -t 1 -u "$1" part; do
 		LINE+=$part

@@ -233,7 +233,7 @@ static bool await(void)
 			return true;
 	}
 	/* Nobody tells of a frame that is lost. */
-	r = poll(p, 2 * PAIRS + 1, lossy ? 20 : 8000);
+	r = poll(p, 2 * PAIRS + 1, lossy ? 20 : 8000 * (int)ktap_slow());
 	for (i = 0; i < 2 * PAIRS; i++)
 		if (p[i].revents)
 			eventfd_take(p[i].fd);

@@ -5,6 +5,8 @@
  * every size of frame and every kind of ring a guest may have.
  *
  *	traffic xdp|xsk|sock|intree [FRAMES]
+ *
+ * A slow kernel (ktap_slow()) has fewer FRAMES to move.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -175,12 +177,12 @@ int main(int argc, char **argv)
 {
 	enum lane lane = lane_of(argc > 1 ? argv[1] : "xdp");
 	unsigned int frames = argc > 2 ? atoi(argv[2]) : 100000;
-	unsigned int i;
+	unsigned int i, slow = ktap_slow();
 
 	ktap_case(60, "setup");
 	net_ready(lane);
 	port_attach(lane, PORT, mac_guest, 0, "");
-	sizes(lane, frames);
+	sizes(lane, slow > 1 ? frames / (4 * slow) : frames);
 	for (i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
 		one_variant(lane, &variants[i]);
 	restarts(lane, 0);

@@ -271,7 +271,7 @@ static bool wait_any(struct bench *b)
 		if (!ring_call_on(&n->ring[i]))
 			return true;
 	do
-		r = poll(p, 5, PATIENCE_MS);
+		r = poll(p, 5, PATIENCE_MS * (int)ktap_slow());
 	while (r < 0 && errno == EINTR);
 	NEED(r >= 0);
 	for (i = 0; i < 4; i++)

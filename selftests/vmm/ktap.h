@@ -13,6 +13,12 @@
 
 #define KTAP_SKIP 4
 
+/*
+ * ktap_slow - how much slower this kernel is than one that checks nothing: 1, or
+ * what VXDP_SLOW says. Deadlines are multiplied by it, work may be divided by it.
+ */
+unsigned int ktap_slow(void);
+
 /* ktap_case - name the case that follows and give it so many seconds */
 void ktap_case(unsigned int seconds, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -311,7 +311,7 @@ bool wait_fd(int fd, int timeout_ms)
 	int r;
 
 	do
-		r = poll(&p, 1, timeout_ms);
+		r = poll(&p, 1, timeout_ms * (int)ktap_slow());
 	while (r < 0 && errno == EINTR);
 	NEED(r >= 0);
 	return r == 1;
