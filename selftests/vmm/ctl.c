@@ -150,6 +150,12 @@ bool ctl_present(void)
 	return !e && family;
 }
 
+uint16_t ctl_family(void)
+{
+	NEED(family || ctl_present());
+	return family;
+}
+
 static void get_stats(struct ctl_port *p, const struct nlattr *nest)
 {
 	const struct nlattr *a;

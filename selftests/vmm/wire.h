@@ -166,6 +166,7 @@ struct ctl_req {
 };
 
 bool ctl_present(void);		/* the family is there */
+uint16_t ctl_family(void);	/* its number, for who writes messages by hand */
 
 /* Each returns 0 or -errno; @answer may be NULL. */
 int ctl_do(int cmd, const struct ctl_req *r, struct ctl_port *answer);
