@@ -6,7 +6,7 @@
 #   KVER=6.12.x+deb1y-amd64   kernel to build for and to boot (the newest 6.12 with headers)
 #   PREFIX=/usr/local         where `install` puts the tool and its man page
 #   DESTDIR=                  root of the installation, for packagers
-#   T=PATTERN                 `check` runs only the tests whose path matches
+#   T=PATTERN                 the checks run only the tests whose path matches
 #   DEMO=keep                 `demo` leaves a shell in its VM, the guest still running
 #   QUICK=1                   `bench` runs the loads that matter most, in a few minutes
 #   PROFILE=1                 `bench` shows instead where our instructions go, by function
@@ -26,7 +26,8 @@ COMPDIR	 = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 export V
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help deps kmod bpf user tests man check check-host check-vm fuzz demo bench bench-native bench-reference install uninstall clean
+.PHONY: all help deps kmod bpf user tests man check check-host check-vm check-poison debug-kernel check-debug fuzz demo bench
+.PHONY: bench-native bench-reference install uninstall clean
 .DEFAULT_GOAL := all
 
 all: kmod bpf user			## the module, the XDP programs and the tool (the default)
@@ -69,6 +70,17 @@ check-vm: all tests			## only the tests that run in the VM
 fuzz: deps				## fuzzers of the datapath core, TIME seconds each (KTAP)
 	@$(MAKE) -s -C selftests/fuzz fuzzers
 	@selftests/fuzz/run $(if $(TIME),--seconds $(TIME)) $(T)
+
+debug-kernel: deps			## a kernel with KASAN, lockdep, kmemleak... in ~/.cache (half an hour, once)
+	@selftests/setup/debug-kernel
+
+check-poison: all tests			## the tests that run in the VM, freed memory poisoned (no other kernel needed)
+	@selftests/run --poison $(T)
+
+check-debug: debug-kernel		## the tests that run in the VM, on that kernel
+	@$(MAKE) all tests
+	@selftests/setup/debug-kernel --module
+	@selftests/run --debug $(T)
 
 demo: deps				## the main job, end to end, in a VM: a guest on the wire
 	@$(MAKE) all

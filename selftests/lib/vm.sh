@@ -21,17 +21,39 @@ vm_accel() {
 	printf '%s\n' --disable-kvm '--qemu-opts=-cpu max'
 }
 
-# Boots kernel $1 for at most $2 seconds, its console to file $3, and runs $4 in
-# it as root with the current directory. The kernel dies of the first warning; a
-# triple fault, which leaves it no words, is in the same file with .cpu behind it.
+# Boots kernel $1, a version of Debian's or a directory where one was built, for
+# at most $2 seconds, its console to file $3, and runs $4 in it as root with the
+# current directory. The kernel dies of the first warning; a triple fault, which
+# leaves it no words, is in the same file with .cpu behind it.
+# VM_WORDS are more words for the kernel.
 # The pipes are needed: QEMU truncates a file that is its standard output.
 vm_run() { # kernel, seconds, console log, command
 	local -a accel
+	local words="loglevel=5 panic_on_warn=1 oops=panic panic=-1 ${VM_WORDS:-}"
+	if [[ $1 = /* ]]; then
+		vm_run_bare "$1" "$2" "$3" "$4" "$words"
+		return
+	fi
 	mapfile -t accel < <(vm_accel)
 	timeout --foreground -k 10 "$2" vng -r "/boot/vmlinuz-$1" --disable-microvm --force-9p --rw \
 		--cpus "${VM_CPUS:-2}" --memory "${VM_MEM:-2G}" "${accel[@]}" --verbose \
 		--qemu-opts="-d cpu_reset -D $3.cpu" \
-		--append "loglevel=5 panic_on_warn=1 oops=panic panic=-1" -- "$4" 2> >(cat > "$3") | cat
+		--append "$words" -- "$4" 2> >(cat > "$3") | cat
+}
+
+# The same for a kernel that was built in a directory, with 9p and all else built in,
+# and is too slow for what virtme-ng starts: two minutes are not enough for udev there.
+vm_run_bare() { # directory, seconds, console log, command, words for the kernel
+	local command=${3%.log}.command
+	printf '%s\n' "$4" > "$command"
+	timeout --foreground -k 10 "$2" qemu-system-x86_64 -name vhost-xdp-debug -nodefaults -display none -no-reboot \
+		-smp "${VM_CPUS:-2}" -m "${VM_MEM:-2G}" -cpu max -d cpu_reset -D "$3.cpu" \
+		-fsdev local,id=root,path=/,security_model=none,multidevs=remap \
+		-device virtio-9p-pci,fsdev=root,mount_tag=/dev/root -device virtio-rng-pci \
+		-serial "file:$3" -chardev stdio,id=out,signal=off \
+		-device virtio-serial-pci -device virtserialport,chardev=out -kernel "$1/arch/x86/boot/bzImage" \
+		-append "console=ttyS0 root=/dev/root rootfstype=9p rootflags=version=9p2000.L,trans=virtio,access=any,msize=262144 rw
+			$5 VXDP_DIR=$PWD VXDP_COMMAND=$command VXDP_MODULES=$1/mods/lib/modules init=$PWD/selftests/lib/bare-init" | cat
 }
 
 # What the kernel said last, where that is why the VM ended.
