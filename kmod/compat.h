@@ -79,6 +79,10 @@ static inline void vxdp_sk_hold_net(struct sock *sk)
 #define xdp_get_buff_len(xdp)		xdp_get_buff_len((struct xdp_buff *)(xdp))
 #define xdp_get_shared_info_from_buff(xdp) \
 	xdp_get_shared_info_from_buff((struct xdp_buff *)(xdp))
+#define xdp_frame_has_frags(frame)	xdp_frame_has_frags((struct xdp_frame *)(frame))
+#define xdp_get_frame_len(frame)	xdp_get_frame_len((struct xdp_frame *)(frame))
+#define xdp_get_shared_info_from_frame(frame) \
+	xdp_get_shared_info_from_frame((struct xdp_frame *)(frame))
 
 /*
  * spin_lock(), spin_trylock() and spin_unlock() for who has softirqs off and cannot

@@ -153,7 +153,7 @@ static void remember(struct batch *b, u32 act)
 		return;
 	/* Of frags it does not show here whether they are all there still. */
 	if (xdp->data != frame->data || xdp->data_end != frame->data + frame->len ||
-	    xdp_frame_has_frags((struct xdp_frame *)frame) || vxdp_slot_is_gso(b->e.slot))
+	    xdp_frame_has_frags(frame) || vxdp_slot_is_gso(b->e.slot))
 		return;
 	to = word_at(frame->data);
 	*repeat_at(b, to) = (struct repeat){

@@ -3,9 +3,9 @@
  * worker.c - one thread a queue pair, with the VMM's address space, so that guest
  * memory is ordinary user memory; see thread.c.
  *
- * Sleep and wake: the thread sets TASK_INTERRUPTIBLE before it calls run(), which then reads @pending; vxdp_worker_queue() sets a bit of @pending, a full
- * barrier, before it wakes. So either run() sees the bit or the wake undoes the
- * sleep.
+ * Sleep and wake: the thread sets TASK_INTERRUPTIBLE before it calls run(), which
+ * then reads @pending; vxdp_worker_queue() sets a bit of @pending, a full barrier,
+ * before it wakes. So either run() sees the bit or the wake undoes the sleep.
  */
 #include <linux/sched.h>
 #include "queue.h"

@@ -213,8 +213,8 @@ static void add(struct vxdp_xsk *x, const struct xdp_frame *frame)
 	u32 i, nr = 1, len = frame->len;
 
 	piece[0] = (struct vxdp_piece){ frame->data, frame->len };
-	if (xdp_frame_has_frags((struct xdp_frame *)frame)) {
-		sinfo = xdp_get_shared_info_from_frame((struct xdp_frame *)frame);
+	if (xdp_frame_has_frags(frame)) {
+		sinfo = xdp_get_shared_info_from_frame(frame);
 		for (i = 0; i < sinfo->nr_frags; i++) {
 			piece[nr++] = (struct vxdp_piece){
 				skb_frag_address(&sinfo->frags[i]),
