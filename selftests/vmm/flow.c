@@ -101,7 +101,7 @@ void bench_open_on(struct bench *b, enum lane lane, struct nic_cfg cfg,
 
 	memset(b, 0, sizeof(*b));
 	b->lane = lane;
-	b->window = FLOW_WINDOW;
+	b->window = lane == LANE_XSK ? FLOW_WINDOW_XSK : FLOW_WINDOW;
 	streams(b);
 	snprintf(b->port, sizeof(b->port), "%s", port);
 	snprintf(b->node, sizeof(b->node), "%s",

@@ -23,6 +23,12 @@ enum lane {
  */
 #define FLOW_WINDOW 160
 
+/*
+ * An AF_XDP socket of a port has 1024 chunks, of which a frame of 9014 bytes takes six,
+ * and which come back some time after the guest has the frame.
+ */
+#define FLOW_WINDOW_XSK 80
+
 #define UPLINK "up0"
 #define WIRE "wire0"
 #define PORT "tr0"
