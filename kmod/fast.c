@@ -440,7 +440,7 @@ void vxdp_fast_begin(struct vxdp_queue *q)
 	struct vxdp_fast *f = &q->fast;
 
 	lockdep_assert_held(&rx_ring(q)->lock);
-	if (!vxdp_fast_possible(q) || vxdp_vring_packed(vr))
+	if (!vxdp_fast_possible(q))
 		return;
 	if (vr->log_all && !vxdp_pages_start_log(&f->pages))
 		return;

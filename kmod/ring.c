@@ -136,6 +136,7 @@ bool vxdp_ring_log_ok(const struct vxdp_ring *ring, u64 base)
  */
 int vxdp_ring_set_backend(struct vxdp_ring *ring, struct socket *sock)
 {
+	const struct vxdp_vring was = ring->vr;
 	struct socket *old = ring->backend;
 	int ret;
 
@@ -146,11 +147,12 @@ int vxdp_ring_set_backend(struct vxdp_ring *ring, struct socket *sock)
 		return 0;
 	}
 
-	ret = vxdp_poll_start(&ring->sock_poll, sock->file);
+	/* In that order, as vhost-net answers where both would fail. */
+	ret = vxdp_vring_start(&ring->vr);
 	if (!ret)
-		ret = vxdp_vring_start(&ring->vr);
+		ret = vxdp_poll_start(&ring->sock_poll, sock->file);
 	if (ret) {
-		vxdp_poll_stop(&ring->sock_poll);
+		ring->vr = was;
 		if (old)
 			vxdp_poll_start(&ring->sock_poll, old->file);
 		return ret;

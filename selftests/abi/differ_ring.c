@@ -86,10 +86,12 @@ static void note_calls(struct drun *t, unsigned int index, bool one_batch)
 {
 	struct ring *r = &t->ring[index];
 	uint64_t a = eventfd_take(r->call), b = eventfd_take(r->call2);
-	bool exact = one_batch || (r->event_idx && t->steady[index]);
+	bool on_empty = has(t, VIRTIO_F_NOTIFY_ON_EMPTY);
+	/* Of a batch that ends when nothing is left to take, in-tree tells anyhow. */
+	bool exact = one_batch || (r->event_idx && t->steady[index] && !on_empty);
 
 	t->steady[index] = true;
-	if (index == NIC_RX && has(t, VIRTIO_F_NOTIFY_ON_EMPTY))
+	if (index == NIC_RX && on_empty)
 		return;
 	if (!exact) {
 		a = !!a;
