@@ -25,7 +25,7 @@
 
 static enum lane lane;
 
-static const struct nic_cfg guest = {
+static struct nic_cfg guest = {
 	.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
 	.rx_len = 1536, .tx_len = 9018, .regions = 2,
 };
@@ -57,7 +57,7 @@ static bool vmm_killed(void)
 	int i;
 
 	for (i = 0; i < TIMES; i++) {
-		load_start(&l, lane);
+		load_start(&l, lane, &guest);
 		if (!load_kill(&l) || !nobody_has_it_open())
 			return false;
 	}
@@ -70,7 +70,7 @@ static bool link_down_up(void)
 	bool ok = true;
 	int i;
 
-	load_start(&l, lane);
+	load_start(&l, lane, &guest);
 	for (i = 0; i < TIMES && ok; i++) {
 		net_link(UPLINK, false);
 		net_link(UPLINK, true);
@@ -87,7 +87,7 @@ static bool carrier_off_on(void)
 	bool ok = true;
 	int i;
 
-	load_start(&l, lane);
+	load_start(&l, lane, &guest);
 	for (i = 0; i < TIMES && ok; i++) {
 		net_enter_wire();
 		net_link(WIRE, false);
@@ -106,7 +106,7 @@ static bool uplink_deleted(void)
 	int i;
 
 	for (i = 0; i < TIMES; i++) {
-		load_start(&l, lane);
+		load_start(&l, lane, &guest);
 		NEED(!net_run("ip link del " UPLINK));
 		if (!CHECK(!ctl_get(PORT, &p)) ||
 		    !CHECK(!(p.seen & (1U << VHOST_XDP_A_IFINDEX))) ||
@@ -125,7 +125,7 @@ static bool port_deleted(void)
 	int i;
 
 	for (i = 0; i < TIMES; i++) {
-		load_start(&l, lane);
+		load_start(&l, lane, &guest);
 		port_detach(lane, PORT);
 		if (!CHECK(access(port_node(PORT), F_OK)))
 			return false;
@@ -185,7 +185,7 @@ static bool module_removed(void)
 	int i;
 
 	for (i = 0; i < TIMES; i++) {
-		load_start(&l, lane);
+		load_start(&l, lane, &guest);
 		r = rmmod();
 		if (!CHECK(r == -EWOULDBLOCK || r == -EBUSY) ||
 		    !load_progress(&l) || !load_stop(&l))
@@ -389,7 +389,7 @@ static bool owner(struct bench *b, const struct nic_cfg *cfg, bool resign)
 	NEED(!dev_ioctl(n->dev, VHOST_SET_OWNER, NULL) &&
 	     !dev_set_features(n->dev, cfg->features) &&
 	     !dev_set_mem(n->dev, &n->mem) &&
-	     !nic_setup_ring(n, NIC_TX, 0) &&
+	     !nic_setup_ring(n, NIC_TX, ring_base(&n->ring[NIC_TX])) &&
 	     !dev_backend(n->dev, NIC_TX, cfg->backend));
 	ok = flow_run(b, 0, 4);
 	if (resign) {
@@ -513,7 +513,7 @@ static bool nothing_left(void)
 	       CHECK(!rmmod()) && insmod();
 }
 
-/* lifecycle xdp|xsk [NAME] */
+/* lifecycle xdp|xsk [packed] [NAME] */
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; bool (*fn)(void); } tests[] = {
@@ -533,6 +533,10 @@ int main(int argc, char **argv)
 	unsigned int i;
 
 	lane = lane_of(argc > 1 ? argv[1] : "xdp");
+	if (argc > 2 && !strcmp(argv[2], "packed")) {
+		guest.features |= F_PACKED;
+		argc--, argv++;
+	}
 	ktap_case(60, "setup");
 	net_ready(lane);
 	port_attach(lane, PORT, mac_guest, 0, "");

@@ -20,11 +20,6 @@
 #define PATIENCE_MS 10000
 #define LOAD_ERRORS 10		/* exit code: and so many rings stopped */
 
-static const struct nic_cfg load_guest = {
-	.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
-	.rx_len = 1536, .tx_len = 9018, .regions = 2,
-};
-
 static unsigned int blast_to_guest(struct bench *b)
 {
 	struct nic_frame f;
@@ -81,12 +76,12 @@ static bool told_to_stop(struct bench *b, int stop, bool idle)
 	return p[0].revents;
 }
 
-static int load_main(enum lane lane, int progress, int stop)
+static int load_main(enum lane lane, const struct nic_cfg *cfg, int progress, int stop)
 {
 	unsigned int guest = 0, wire = 0, errors, g, w;
 	struct bench b;
 
-	bench_open(&b, lane, load_guest);
+	bench_open(&b, lane, *cfg);
 	b.wire.lossy = true;
 	bench_len(&b, 1400);
 	for (;;) {
@@ -110,7 +105,7 @@ static int load_main(enum lane lane, int progress, int stop)
 	return errors ? LOAD_ERRORS + errors : 0;
 }
 
-void load_start(struct load *l, enum lane lane)
+void load_start(struct load *l, enum lane lane, const struct nic_cfg *guest)
 {
 	int prog[2], stop[2];
 
@@ -122,7 +117,7 @@ void load_start(struct load *l, enum lane lane)
 		ktap_child();
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(stop[1]);
-		_exit(load_main(lane, prog[1], stop[0]));
+		_exit(load_main(lane, guest, prog[1], stop[0]));
 	}
 	close(prog[1]);
 	close(stop[0]);

@@ -17,7 +17,7 @@ struct load {
 };
 
 /* load_start - on port PORT; returns when frames flow */
-void load_start(struct load *l, enum lane lane);
+void load_start(struct load *l, enum lane lane, const struct nic_cfg *guest);
 
 /* load_progress - wait until more has arrived than when this was called */
 bool load_progress(struct load *l);

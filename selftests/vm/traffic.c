@@ -47,8 +47,6 @@ struct variant {
 
 #define BIG .rx_len = 9216, .tx_len = 9018
 #define RINGS(n) .rx_num = n, .tx_num = n
-#define F_PACKED BIT64(VIRTIO_F_RING_PACKED)
-#define F_IN_ORDER BIT64(VIRTIO_F_IN_ORDER)
 
 static const struct variant variants[] = {
 	{ "ring of 1", { .features = F_MODERN, RINGS(1), BIG }, 0, 0, 1, 300 },

@@ -37,6 +37,8 @@ enum lane {
 #define F_MODERN (BIT64(VIRTIO_F_VERSION_1) | BIT64(VIRTIO_RING_F_EVENT_IDX) | \
 		  BIT64(VIRTIO_RING_F_INDIRECT_DESC))
 #define F_MRG BIT64(VIRTIO_NET_F_MRG_RXBUF)
+#define F_PACKED BIT64(VIRTIO_F_RING_PACKED)
+#define F_IN_ORDER BIT64(VIRTIO_F_IN_ORDER)
 
 extern const uint8_t mac_guest[6], mac_wire[6];
 
