@@ -113,7 +113,6 @@ int cmd_qemu_args(int argc, char **argv)
 {
 	const char *name = one_operand("qemu-args", "NAME", argc, argv);
 	static struct qemu q;
-	struct control ctl;
 	struct maps maps;
 	struct port port;
 	json_t *doc;
@@ -121,11 +120,7 @@ int cmd_qemu_args(int argc, char **argv)
 
 	if (!name)
 		return EXIT_USAGE;
-	ret = control_open(&ctl);
-	if (ret)
-		return ret;
-	ret = port_find(&ctl, name, &port);
-	control_close(&ctl);
+	ret = port_show(name, &port);
 	if (ret)
 		return ret;
 	maps_open(&maps);

@@ -8,7 +8,6 @@
 int cmd_show(int argc, char **argv)
 {
 	const char *name = one_operand("show", "NAME", argc, argv);
-	struct control ctl;
 	struct maps maps;
 	struct port port;
 	json_t *doc;
@@ -16,11 +15,7 @@ int cmd_show(int argc, char **argv)
 
 	if (!name)
 		return EXIT_USAGE;
-	ret = control_open(&ctl);
-	if (ret)
-		return ret;
-	ret = port_find(&ctl, name, &port);
-	control_close(&ctl);
+	ret = port_show(name, &port);
 	if (ret)
 		return ret;
 	maps_open(&maps);

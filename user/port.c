@@ -218,6 +218,18 @@ int port_find(struct control *ctl, const char *name, struct port *port)
 	return EXIT_OK;
 }
 
+int port_show(const char *name, struct port *port)
+{
+	struct control ctl;
+	int ret = control_open(&ctl);
+
+	if (ret)
+		return ret;
+	ret = port_find(&ctl, name, port);
+	control_close(&ctl);
+	return ret;
+}
+
 int port_new(struct control *ctl, const struct port_request *want,
 	     struct port *port)
 {

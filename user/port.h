@@ -70,6 +70,9 @@ void control_close(struct control *ctl);
 int port_list_get(struct control *ctl, struct port_list *list);
 int port_find(struct control *ctl, const char *name, struct port *port);
 
+/* port_show - the same for who asks nothing else: control opened and closed */
+int port_show(const char *name, struct port *port);
+
 /* These return 0 or -errno and leave the telling to the caller (nl_why()). */
 int port_new(struct control *ctl, const struct port_request *req,
 	     struct port *port);
