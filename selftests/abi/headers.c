@@ -116,12 +116,11 @@ static bool tell(struct bench *b, const struct lie *l, enum nic_layout layout)
 	       flow_run(b, 3, 3);
 }
 
-/* Less than a whole virtio-net header. */
-static bool cut_header(struct bench *b, unsigned int len)
+/* One buffer, whatever is there, is dropped for that reason. */
+static bool one_buffer(struct bench *b, uint8_t *at, unsigned int len, unsigned int stat)
 {
 	struct ring *r = &b->nic.ring[NIC_TX];
-	uint8_t *p = nic_tx_slot(&b->nic);
-	struct ring_seg s = { .hva = p, .len = len };
+	struct ring_seg s = { .hva = at, .len = len };
 	struct ctl_port before;
 
 	NEED(!ctl_get(b->port, &before));
@@ -129,8 +128,14 @@ static bool cut_header(struct bench *b, unsigned int len)
 		      b->nic.tx_free[b->nic.tx_nfree - 1]));
 	b->nic.tx_nfree--;
 	ring_publish(r);
-	return all_used(&b->nic) &&
-	       dropped_as(&before, b->port, D(HDR), 1) && flow_run(b, 3, 3);
+	return all_used(&b->nic) && dropped_as(&before, b->port, stat, 1) &&
+	       flow_run(b, 3, 3);
+}
+
+/* Less than a whole virtio-net header. */
+static bool cut_header(struct bench *b, unsigned int len)
+{
+	return one_buffer(b, nic_tx_slot(&b->nic), len, D(HDR));
 }
 
 /* A frame longer than any that may leave, and not to be segmented. */
@@ -157,17 +162,7 @@ static bool too_long(struct bench *b)
 /* The frame's buffer is in the memory table, but nothing is mapped there. */
 static bool unreadable(struct bench *b, uint8_t *page)
 {
-	struct ring *r = &b->nic.ring[NIC_TX];
-	struct ring_seg s = { .hva = page, .len = 100 };
-	struct ctl_port before;
-
-	NEED(!ctl_get(b->port, &before));
-	NEED(ring_add(r, &s, 1, 0, false,
-		      b->nic.tx_free[b->nic.tx_nfree - 1]));
-	b->nic.tx_nfree--;
-	ring_publish(r);
-	return all_used(&b->nic) &&
-	       dropped_as(&before, b->port, D(FAULT), 1) && flow_run(b, 3, 3);
+	return one_buffer(b, page, 100, D(FAULT));
 }
 
 static void lies_all(struct bench *b)
