@@ -100,7 +100,9 @@ static int get_offsets(struct socket *sock, unsigned long uaddr, struct xdp_mmap
 
 	if (put_user((int)sizeof(*off), len))
 		return -EFAULT;
-	ret = sock->ops->getsockopt(sock, SOL_XDP, XDP_MMAP_OFFSETS, at, len);
+	/* The socket's own call has another form from 7.x on; "compat": not for BPF to see. */
+	ret = do_sock_getsockopt(sock, true, SOL_XDP, XDP_MMAP_OFFSETS, USER_SOCKPTR(at),
+				 USER_SOCKPTR(len));
 	if (!ret && copy_from_user(off, at, sizeof(*off)))
 		ret = -EFAULT;
 	return ret;
