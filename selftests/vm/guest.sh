@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # guest.sh - an unmodified QEMU guest and the wire it talks to. Sourced by the
-# end-to-end test and by the demo, in the VM that plays the host.
+# end-to-end tests and by the demo, in the VM that plays the host.
 #
 # The wire is a network namespace behind a veth pair, whose near end is the
 # uplink. The guest obeys commands on its second serial port (guest-init).
@@ -10,11 +10,16 @@
 
 : "${VXDP_ROOT:?run by selftests/run or the demo}"
 GUEST_DIR=$(mktemp -d)
+GUEST_RUN=$GUEST_DIR/qemu	# of the QEMU that is spoken to: pipes and logs
 GUEST_PID=
+GUEST_EVENTS=
 GUEST_TAPS=()
 WIRE=vxdp-wire
 UPLINK=vxup0
 WWW=$GUEST_DIR/www
+# More options for QEMU, and words for the guest's kernel.
+GUEST_QEMU=()
+GUEST_WORDS=
 
 # Makes the wire: $1 is the MTU. A checksum or a VLAN tag left for "hardware" of
 # a veth is in no frame when XDP takes it, so the far end does its own; its GRO
@@ -64,20 +69,25 @@ await() { # seconds, command...
 	done
 }
 
-# Starts QEMU on ports, the options for each those that the tool says, and GUEST_NIC.
-guest_start() { # port...
-	local port args redirections="" n=0
-	local -a options=()
+# What QEMU has to be told for ports: for each the options that the tool says, and
+# GUEST_NIC. Makes their taps.
+guest_cards() { # port...
+	local port args n=0
+	GUEST_NODES="" GUEST_CARDS=()
 	for port; do
 		args=$(vhost-xdp qemu-args "$port" --json)
 		eval "$(jq -r .tap_command <<< "$args")"
 		GUEST_TAPS+=("$(jq -r .tap <<< "$args")")
-		options+=(-netdev "$(jq -r .netdev <<< "$args" | renumber $n)")
-		options+=(-device "$(jq -r .device <<< "$args" | renumber $n),id=nic$n${GUEST_NIC:-}")
-		redirections+=" $((10 + n))<>$(jq -r .node <<< "$args")"
+		GUEST_CARDS+=(-netdev "$(jq -r .netdev <<< "$args" | renumber $n)")
+		GUEST_CARDS+=(-device "$(jq -r .device <<< "$args" | renumber $n),id=nic$n${GUEST_NIC:-}")
+		GUEST_NODES+=" $((10 + n))<>$(jq -r .node <<< "$args")"
 		n=$((n + 1))
 	done
-	guest_boot "$redirections" "${options[@]}"
+}
+
+guest_start() { # port...
+	guest_cards "$@"
+	guest_boot "$GUEST_NODES" "${GUEST_CARDS[@]}"
 }
 
 # The tool numbers the devices of one port; here are several.
@@ -86,16 +96,17 @@ renumber() { sed "s/\bn0\b/n$1/; s/\bvhostfd=[0-9]*/vhostfd=$((10 + $1))/"; }
 guest_boot() { # redirections, QEMU's options...
 	local redirections=$1
 	shift
-	mkfifo "$GUEST_DIR"/{ctl,qmp}.{in,out}
+	mkdir -p "$GUEST_RUN"
+	mkfifo "$GUEST_RUN"/{ctl,qmp}.{in,out}
 	set -- qemu-system-x86_64 -accel kvm -machine q35 -cpu host -m 256M -nodefaults -display none \
 		-kernel "/boot/vmlinuz-$(cat "$VXDP_ROOT/build/guest/kver")" \
-		-initrd "$VXDP_ROOT/build/guest/initrd" -append "console=ttyS0 loglevel=4 panic=-1" \
-		-serial "file:$GUEST_DIR/console" \
-		-chardev "pipe,id=ctl,path=$GUEST_DIR/ctl" -serial chardev:ctl \
-		-chardev "pipe,id=qmp,path=$GUEST_DIR/qmp" -mon chardev=qmp,mode=control "$@"
-	eval "exec \"\$@\" $redirections" > "$GUEST_DIR/qemu.log" 2>&1 < /dev/null &
+		-initrd "$VXDP_ROOT/build/guest/initrd" -append "console=ttyS0 loglevel=4 panic=-1 $GUEST_WORDS" \
+		-serial "file:$GUEST_RUN/console" \
+		-chardev "pipe,id=ctl,path=$GUEST_RUN/ctl" -serial chardev:ctl \
+		-chardev "pipe,id=qmp,path=$GUEST_RUN/qmp" -mon chardev=qmp,mode=control "${GUEST_QEMU[@]}" "$@"
+	eval "exec \"\$@\" $redirections" > "$GUEST_RUN/qemu.log" 2>&1 < /dev/null &
 	GUEST_PID=$!
-	exec 3<> "$GUEST_DIR/ctl.in" 4<> "$GUEST_DIR/ctl.out" 5<> "$GUEST_DIR/qmp.in" 6<> "$GUEST_DIR/qmp.out"
+	exec 3<> "$GUEST_RUN/ctl.in" 4<> "$GUEST_RUN/ctl.out" 5<> "$GUEST_RUN/qmp.in" 6<> "$GUEST_RUN/qmp.out"
 	qmp '{"execute":"qmp_capabilities"}'
 }
 
@@ -118,8 +129,8 @@ next_line() { # descriptor, seconds
 	LINE=
 	while ! read -r -t 1 -u "$1" part; do
 		LINE+=$part
-		kill -0 "$GUEST_PID" 2> /dev/null || { echo "QEMU ended: $(cat "$GUEST_DIR/qemu.log")"; return 1; }
-		[ $SECONDS -lt $until ] || { echo "silent for $2 s; the guest's console: $(tail -n 5 "$GUEST_DIR/console")"; return 1; }
+		kill -0 "$GUEST_PID" 2> /dev/null || { echo "QEMU ended: $(cat "$GUEST_RUN/qemu.log")"; return 1; }
+		[ $SECONDS -lt $until ] || { echo "silent for $2 s; the guest's console: $(tail -n 5 "$GUEST_RUN/console")"; return 1; }
 	done
 	LINE+=$part
 	LINE=${LINE%$'\r'}
@@ -144,14 +155,33 @@ guest() { # words of a shell command
 	return 255
 }
 
-# Tells QEMU's monitor something and waits for its answer.
+# Tells QEMU's monitor something and waits for its answer, in LINE; keeps the events
+# that come before.
 qmp() { # JSON
 	echo "$1" >&5
 	LINE=
 	until [[ $LINE =~ ^\{\"(return|error)\" ]]; do
+		[[ $LINE != *'"event"'* ]] || GUEST_EVENTS+=$LINE$'\n'
 		next_line 6 30 || return
 	done
 	[[ $LINE == '{"return"'* ]] || { echo "$LINE"; return 1; }
+}
+
+# Waits for an event whose line has this pattern in it, the first since the last one
+# that was waited for.
+qmp_event() { # pattern, seconds
+	local seen=$GUEST_EVENTS
+	GUEST_EVENTS=
+	while [ -n "$seen" ]; do
+		LINE=${seen%%$'\n'*} seen=${seen#*$'\n'}
+		# shellcheck disable=SC2053 # a pattern
+		[[ $LINE != *$1* ]] || { GUEST_EVENTS=$seen; return; }
+	done
+	LINE=
+	# shellcheck disable=SC2053
+	until [[ $LINE == *'"event"'* && $LINE == *$1* ]]; do
+		next_line 6 "$2" || return
+	done
 }
 
 guest_stop() {
@@ -160,7 +190,7 @@ guest_stop() {
 	wait "$GUEST_PID" || true
 	GUEST_PID=
 	exec 3>&- 4>&- 5>&- 6>&-
-	rm -f "$GUEST_DIR"/{ctl,qmp}.{in,out}
+	rm -f "$GUEST_RUN"/{ctl,qmp}.{in,out}
 }
 
 guest_clean() {
