@@ -365,9 +365,9 @@ u32 vxdp_fast_fetch(struct vxdp_queue *q, const struct vxdp_seg *seg, u32 nr, u6
 
 	for (i = 0; i < nr && len; i++) {
 		part = min(len, seg[i].len);
-		faults += vxdp_pages_fetch(p, seg[i].gpa, part);
+		faults += vxdp_pages_fetch(p, seg[i].addr, part);
 		if (vr->log_all)
-			vxdp_pages_fetch_log(p, vr->log_base, seg[i].gpa, part);
+			vxdp_pages_fetch_log(p, vr->log_base, seg[i].addr, part);
 		len -= part;
 	}
 	return faults;
@@ -494,8 +494,10 @@ void vxdp_fast_yield(struct vxdp_queue *q)
  */
 bool vxdp_fast_possible(const struct vxdp_queue *q)
 {
-	/* Packed rings are the worker's. */
-	return q->fast.pages.page && !vxdp_vring_packed(&q->ring[VXDP_RING_RX].vr);
+	const struct vxdp_vring *vr = &q->ring[VXDP_RING_RX].vr;
+
+	/* Packed rings, and those behind an IOTLB, are the worker's. */
+	return q->fast.pages.page && !vxdp_vring_packed(vr) && !vr->iotlb;
 }
 
 static bool is_queued(struct vxdp_queue *q)

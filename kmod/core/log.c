@@ -104,3 +104,56 @@ int vxdp_log_write(u64 base, u64 gpa, u64 len)
 	}
 	return 0;
 }
+
+/* Of a range that begins at @uaddr, bytes that the same regions have; 0: none has any. */
+static u64 same_regions(const struct vxdp_memory *mem, u64 uaddr, u64 len)
+{
+	const struct vhost_memory_region *r;
+	bool found = false;
+	u64 off;
+
+	for (r = mem->region; r < mem->region + mem->nr; r++) {
+		off = uaddr - r->userspace_addr;
+		if (off < r->memory_size) {
+			found = true;
+			len = min(len, r->memory_size - off);
+		} else if (r->userspace_addr > uaddr) {
+			len = min(len, r->userspace_addr - uaddr);
+		}
+	}
+	return found ? len : 0;
+}
+
+/**
+ * vxdp_log_write_user() - mark the pages of a range of user addresses as written
+ * @base: user address of the log
+ * @mem: the memory table, or NULL: nothing is mapped
+ * @uaddr: user address, any value
+ * @len: bytes written; 0 marks nothing
+ *
+ * More than one region may have it: each guest page is marked. Bounded by the ends of
+ * the regions.
+ *
+ * Context: as vxdp_log_write().
+ * Return: 0, or -EFAULT, also where no region has a byte of it.
+ */
+int vxdp_log_write_user(u64 base, const struct vxdp_memory *mem, u64 uaddr, u64 len)
+{
+	const struct vhost_memory_region *r;
+	u64 part, off;
+
+	if (!mem)
+		return -EFAULT;
+	for (; len; len -= part, uaddr += part) {
+		part = same_regions(mem, uaddr, len);
+		if (!part)
+			return -EFAULT;
+		for (r = mem->region; r < mem->region + mem->nr; r++) {
+			off = uaddr - r->userspace_addr;
+			if (off < r->memory_size &&
+			    vxdp_log_write(base, r->guest_phys_addr + off, part))
+				return -EFAULT;
+		}
+	}
+	return 0;
+}

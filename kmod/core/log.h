@@ -26,5 +26,6 @@ bool vxdp_log_word(u64 base, u64 page, u64 last, struct vxdp_log_word *word);
 bool vxdp_log_access_ok(u64 base, u64 gpa, u64 len);
 bool vxdp_log_memory_ok(u64 base, const struct vxdp_memory *mem);
 int vxdp_log_write(u64 base, u64 gpa, u64 len);
+int vxdp_log_write_user(u64 base, const struct vxdp_memory *mem, u64 uaddr, u64 len);
 
 #endif /* VXDP_LOG_H */

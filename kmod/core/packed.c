@@ -31,6 +31,7 @@
  */
 #include "chain.h"
 #include "packed.h"
+#include "parts.h"
 
 #define WRAP		((u16)(1 << VRING_PACKED_EVENT_F_WRAP_CTR))
 #define DESC_AVAIL	((u16)(1 << VRING_PACKED_DESC_F_AVAIL))
@@ -93,8 +94,8 @@ static u64 desc_off(u16 place)
 
 static int read_flags(struct vxdp_vring *vr, u16 place, u16 *flags)
 {
-	if (vxdp_get_u16(flags, vr->desc + desc_off(place) +
-			 offsetof(struct vring_packed_desc, flags)))
+	if (vxdp_part_get_u16(vr, flags, VXDP_PART_DESC, desc_off(place) +
+			      offsetof(struct vring_packed_desc, flags)))
 		return BROKEN(vr, FAULT);
 	return 0;
 }
@@ -115,29 +116,57 @@ static bool avail_at(struct vxdp_vring *vr, u16 place)
 }
 
 /**
+ * vxdp_packed_aligned() - can a packed ring be there?
+ * @desc: address of the descriptor ring
+ * @avail: address of the driver's event structure
+ * @used: address of the device's event structure
+ *
+ * Return: false where one is not aligned (virtio 1.3, 2.8.10.1).
+ */
+bool vxdp_packed_aligned(u64 desc, u64 avail, u64 used)
+{
+	return !(desc % DESC_ALIGN) && !(avail % EVENT_ALIGN) && !(used % EVENT_ALIGN);
+}
+
+static bool parts_aligned(const struct vxdp_vring *vr)
+{
+	if (vr->iotlb)
+		return vxdp_packed_aligned(vr->iova[VXDP_PART_DESC], vr->iova[VXDP_PART_AVAIL],
+					   vr->iova[VXDP_PART_USED]);
+	return vxdp_packed_aligned(vr->desc, vr->avail, vr->used);
+}
+
+/* Is it there? What is behind an IOTLB may come later. */
+static bool can_read(const struct vxdp_vring *vr)
+{
+	u16 word;
+
+	return vr->iotlb || (!vxdp_get_u16(&word, vr->avail) &&
+			     !vxdp_get_u16(&word, vr->desc + desc_off(vr->last_avail)));
+}
+
+/**
  * vxdp_packed_start() - as vxdp_vring_start()
  * @vr: with its addresses and base set
  *
  * Return: 0; -EINVAL where the ring is not aligned, where the base is not in it or says
- * that more than it holds was taken; -EFAULT where the ring cannot be accessed.
+ * that more than it holds was taken; -EFAULT where the ring cannot be accessed (vr->miss
+ * may say what the IOTLB lacks).
  */
 int vxdp_packed_start(struct vxdp_vring *vr)
 {
-	u16 word;
+	const u64 off = offsetof(struct vring_packed_desc_event, flags);
 
-	if (vr->desc % DESC_ALIGN || vr->avail % EVENT_ALIGN || vr->used % EVENT_ALIGN ||
-	    index_of(vr->last_avail) >= vr->num || index_of(vr->last_used) >= vr->num ||
-	    outstanding(vr) > vr->num)
+	if (!parts_aligned(vr) || index_of(vr->last_avail) >= vr->num ||
+	    index_of(vr->last_used) >= vr->num || outstanding(vr) > vr->num)
 		return -EINVAL;
-	if (vxdp_put_u16(vr->used_flags, vr->used +
-			 offsetof(struct vring_packed_desc_event, flags)) ||
-	    (vr->log_used && vxdp_log_write(vr->log_base, vr->log_addr,
-					    sizeof(struct vring_packed_desc_event))) ||
-	    vxdp_get_u16(&word, vr->avail) ||
-	    vxdp_get_u16(&word, vr->desc + desc_off(vr->last_avail)))
+	if ((vr->iotlb && !vxdp_parts_start(vr)) ||
+	    vxdp_part_put_u16(vr, vr->used_flags, VXDP_PART_USED, off) ||
+	    vxdp_vring_log_used(vr, 0, sizeof(struct vring_packed_desc_event)) || !can_read(vr))
 		return -EFAULT;
 	vr->ahead = 0;
 	vr->signalled_valid = false;
+	vr->moved = false;
 	vr->error = 0;
 	return 0;
 }
@@ -151,6 +180,8 @@ static int add_indirect(struct vxdp_vring *vr, struct vxdp_chain *c,
 
 	if (table->len % sizeof(*table) || !count)
 		return BROKEN(vr, INDIRECT);
+	if (!vxdp_chain_has_table(vr, table->addr, table->len))
+		return -EINVAL;
 	/* Bounded by what vxdp_chain_add() takes. */
 	for (i = 0; i < count; i++) {
 		if (vxdp_chain_read_table(vr, table->addr + i * sizeof(desc), &desc,
@@ -159,6 +190,23 @@ static int add_indirect(struct vxdp_vring *vr, struct vxdp_chain *c,
 			return -EINVAL;
 	}
 	return 0;
+}
+
+/* read_head(), where the ring is in pieces. */
+static int read_scattered(struct vxdp_vring *vr, u16 place, struct vring_packed_desc *desc)
+{
+	u16 flags;
+
+	if (read_flags(vr, place, &flags))
+		return -EINVAL;
+	if (!is_avail(flags, place))
+		return 0;
+	/* (B) */
+	smp_rmb();
+	if (vxdp_part_read(vr, desc, VXDP_PART_DESC, desc_off(place), sizeof(*desc)))
+		return BROKEN(vr, FAULT);
+	desc->flags = flags;
+	return 1;
 }
 
 /*
@@ -170,6 +218,8 @@ static int read_head(struct vxdp_vring *vr, u16 place, struct vring_packed_desc 
 	const u64 at = vr->desc + desc_off(place);
 	int ret = 0;
 
+	if (unlikely(vr->scattered))
+		return read_scattered(vr, place, desc);
 	if (!vxdp_user_begin(at, sizeof(*desc)))
 		return BROKEN(vr, FAULT);
 	vxdp_user_get(desc->flags, at + offsetof(struct vring_packed_desc, flags), u16, fault);
@@ -190,7 +240,7 @@ fault:
 
 static int read_next(struct vxdp_vring *vr, u16 place, struct vring_packed_desc *desc)
 {
-	if (vxdp_copy_from_user(desc, vr->desc + desc_off(place), sizeof(*desc)))
+	if (vxdp_part_read(vr, desc, VXDP_PART_DESC, desc_off(place), sizeof(*desc)))
 		return BROKEN(vr, FAULT);
 	return 0;
 }
@@ -229,7 +279,7 @@ static int walk_chain(struct vxdp_vring *vr, struct vxdp_chain *c, struct vring_
  * @vr: the ring
  * @chain: in: iov, iov_max, seg; out: the chain
  *
- * Return: 1, 0 where none is available, negative where the ring broke.
+ * Return: 1, 0 where none is available, negative where the ring broke, or misses.
  */
 int vxdp_packed_next(struct vxdp_vring *vr, struct vxdp_chain *chain)
 {
@@ -277,25 +327,14 @@ bool vxdp_packed_empty(struct vxdp_vring *vr)
 
 /*
  * VHOST_SET_VRING_ADDR brings the guest's address of the device area only, so that of a
- * descriptor is looked for in the memory table. More than one region may have it.
+ * descriptor, or what we write of it, is looked for in the memory table.
  */
 static int log_desc(struct vxdp_vring *vr, u64 off)
 {
-	const struct vhost_memory_region *r;
-	u64 uaddr = vr->desc + off, at;
-	bool found = false;
-
 	if (!vr->log_used)
 		return 0;
-	for (r = vr->mem->region; r < vr->mem->region + vr->mem->nr; r++) {
-		at = uaddr - r->userspace_addr;
-		if (at >= r->memory_size)
-			continue;
-		found = true;
-		if (vxdp_log_write(vr->log_base, r->guest_phys_addr + at, 1))
-			return -EFAULT;
-	}
-	return found ? 0 : -EFAULT;
+	return vxdp_parts_log(vr, VXDP_PART_DESC,
+			      off + offsetof(struct vring_packed_desc, len), sizeof(u64));
 }
 
 static u16 used_flags(u16 place, u32 len)
@@ -303,15 +342,14 @@ static u16 used_flags(u16 place, u32 len)
 	return (place & WRAP ? DESC_AVAIL | DESC_USED : 0) | (len ? VRING_DESC_F_WRITE : 0);
 }
 
-/* A descriptor lies on one page. */
 static int put_used(struct vxdp_vring *vr, u16 place, u32 id, u32 len)
 {
 	u64 off = desc_off(place);
 	/* Length, ID and flags as they lie in memory. */
 	u64 word = len | (u64)(u16)id << 32 | (u64)used_flags(place, len) << 48;
 
-	if (vxdp_copy_to_user(vr->desc + off + offsetof(struct vring_packed_desc, len), &word,
-			      sizeof(word)) || log_desc(vr, off))
+	if (vxdp_part_write(vr, VXDP_PART_DESC, off + offsetof(struct vring_packed_desc, len),
+			    &word, sizeof(word)) || log_desc(vr, off))
 		return BROKEN(vr, FAULT);
 	return 0;
 }
@@ -321,13 +359,13 @@ static int put_first(struct vxdp_vring *vr, u16 place, u32 id, u32 len)
 {
 	u64 off = desc_off(place), word = len | (u64)(u16)id << 32;
 
-	if (vxdp_copy_to_user(vr->desc + off + offsetof(struct vring_packed_desc, len), &word,
-			      sizeof(u32) + sizeof(u16)))
+	if (vxdp_part_write(vr, VXDP_PART_DESC, off + offsetof(struct vring_packed_desc, len),
+			    &word, sizeof(u32) + sizeof(u16)))
 		return BROKEN(vr, FAULT);
 	/* (C) */
 	smp_wmb();
-	if (vxdp_put_u16(used_flags(place, len),
-			 vr->desc + off + offsetof(struct vring_packed_desc, flags)) ||
+	if (vxdp_part_put_u16(vr, used_flags(place, len), VXDP_PART_DESC,
+			      off + offsetof(struct vring_packed_desc, flags)) ||
 	    log_desc(vr, off))
 		return BROKEN(vr, FAULT);
 	return 0;
@@ -421,20 +459,21 @@ bool vxdp_packed_need_signal(struct vxdp_vring *vr)
 
 	/* (E) */
 	smp_mb();
-	unknown = vxdp_get_u16(&flags, vr->avail +
-			       offsetof(struct vring_packed_desc_event, flags));
+	unknown = vxdp_part_get_u16(vr, &flags, VXDP_PART_AVAIL,
+				    offsetof(struct vring_packed_desc_event, flags));
 	if ((flags & EVENT_FLAGS) == VRING_PACKED_EVENT_FLAG_DESC) {
 		smp_rmb();
-		unknown |= !!vxdp_get_u16(&off_wrap, vr->avail);
+		unknown |= !!vxdp_part_get_u16(vr, &off_wrap, VXDP_PART_AVAIL, 0);
 	}
 	return vxdp_packed_wants_signal(vr, flags, off_wrap) || unknown;
 }
 
 static int put_event_flags(struct vxdp_vring *vr, u16 flags)
 {
-	if (vr->used_flags == flags)
+	if (vr->used_flags == flags && !vr->moved)
 		return 0;
 	vr->used_flags = flags;
+	vr->moved = false;
 	return vxdp_vring_put_used_u16(vr, offsetof(struct vring_packed_desc_event, flags),
 				       flags);
 }

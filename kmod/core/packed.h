@@ -13,6 +13,7 @@
 
 #include "vring.h"
 
+bool vxdp_packed_aligned(u64 desc, u64 avail, u64 used);
 int vxdp_packed_start(struct vxdp_vring *vr);
 int vxdp_packed_next(struct vxdp_vring *vr, struct vxdp_chain *chain);
 void vxdp_packed_rewind(struct vxdp_vring *vr, u16 n);

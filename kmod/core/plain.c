@@ -75,7 +75,7 @@ static __always_inline bool find(const struct vxdp_memory *mem, struct near *nea
  * Context: process, the VMM's address space. Does not fault pages in where the
  * caller has switched that off.
  * Return: how many; 0 where the next chain is another kind, or there is none, and
- * of a packed ring.
+ * of a packed ring and of one behind an IOTLB.
  */
 u32 vxdp_plain_next(struct vxdp_vring *vr, struct vxdp_plain *to, u32 max, u16 flags,
 		    u32 min_len, u32 max_len)
@@ -90,7 +90,7 @@ u32 vxdp_plain_next(struct vxdp_vring *vr, struct vxdp_plain *to, u32 max, u16 f
 	struct near near = {};
 	u64 addr, rest, d;
 
-	if (vr->error || !mem || vxdp_vring_packed(vr) ||
+	if (vr->error || !mem || vr->iotlb || vxdp_vring_packed(vr) ||
 	    !vxdp_access_ok(vr->avail, vxdp_vring_avail_size(vr, vr->num)) ||
 	    !vxdp_user_begin(vr->desc, vxdp_vring_desc_size(vr->num)))
 		return 0;

@@ -27,21 +27,20 @@
  *
  * Guest memory is read once into a local and then checked. What is found wrong
  * is kept in vr->error, after which nothing is taken from the ring until it is
- * started anew; an error return always comes with one.
+ * started anew; an error return always comes with one, or with a miss of the IOTLB.
  */
 #include "chain.h"
 #include "packed.h"
+#include "parts.h"
 
-static u64 avail_entry(const struct vxdp_vring *vr, u16 idx)
+static u64 avail_entry_off(const struct vxdp_vring *vr, u16 idx)
 {
-	return vr->avail + offsetof(struct vring_avail, ring) +
-	       (idx & (vr->num - 1)) * sizeof(u16);
+	return offsetof(struct vring_avail, ring) + (idx & (vr->num - 1)) * sizeof(u16);
 }
 
-static u64 used_event(const struct vxdp_vring *vr)
+static u64 used_event_off(const struct vxdp_vring *vr)
 {
-	return vr->avail + offsetof(struct vring_avail, ring) +
-	       vr->num * sizeof(u16);
+	return offsetof(struct vring_avail, ring) + vr->num * sizeof(u16);
 }
 
 static u64 used_entry_off(const struct vxdp_vring *vr, u16 idx)
@@ -105,19 +104,32 @@ u64 vxdp_vring_used_size(const struct vxdp_vring *vr, u32 num)
  * @avail: user address of the driver area
  * @used: user address of the device area
  *
- * Return: false where one is not in user space.
+ * Return: false where one is not in user space. Behind an IOTLB that is not known yet:
+ * see vxdp_vring_ready().
  */
 bool vxdp_vring_access_ok(const struct vxdp_vring *vr, u64 desc, u64 avail, u64 used)
 {
+	if (vr->iotlb)
+		return true;
 	return vxdp_access_ok(desc, vxdp_vring_desc_size(vr->num)) &&
 	       vxdp_access_ok(avail, vxdp_vring_avail_size(vr, vr->num)) &&
 	       vxdp_access_ok(used, vxdp_vring_used_size(vr, vr->num));
 }
 
-static int log_used(struct vxdp_vring *vr, u64 off, u64 len)
+/**
+ * vxdp_vring_log_used() - log what was written into the device area
+ * @vr: the ring
+ * @off: where in there
+ * @len: bytes
+ *
+ * Return: 0, or -EFAULT.
+ */
+int vxdp_vring_log_used(const struct vxdp_vring *vr, u64 off, u64 len)
 {
 	if (!vr->log_used)
 		return 0;
+	if (vr->iotlb)
+		return vxdp_parts_log(vr, VXDP_PART_USED, off, len);
 	return vxdp_log_write(vr->log_base, vr->log_addr + off, len);
 }
 
@@ -131,8 +143,8 @@ static int log_used(struct vxdp_vring *vr, u64 off, u64 len)
  */
 int vxdp_vring_put_used_u16(struct vxdp_vring *vr, u64 off, u16 val)
 {
-	if (vxdp_put_u16(val, vr->used + off) ||
-	    log_used(vr, off, sizeof(val)))
+	if (vxdp_part_put_u16(vr, val, VXDP_PART_USED, off) ||
+	    vxdp_vring_log_used(vr, off, sizeof(val)))
 		return BROKEN(vr, FAULT);
 	return 0;
 }
@@ -144,24 +156,28 @@ int vxdp_vring_put_used_u16(struct vxdp_vring *vr, u64 off, u16 val)
  * Takes the used index over from the ring, as migration wants (that of a packed ring
  * is in its base), and suppresses kicks until vxdp_vring_enable_kick().
  *
- * Return: 0; -EFAULT where the ring cannot be accessed; -EINVAL where size, base or
- * alignment are not for its kind. Then it is as before.
+ * Return: 0; -EFAULT where the ring cannot be accessed (vr->miss may say what the IOTLB
+ * lacks); -EINVAL where size, base or alignment are not for its kind. Then it is as
+ * before.
  */
 int vxdp_vring_start(struct vxdp_vring *vr)
 {
+	const u64 off = offsetof(struct vring_used, idx);
 	u16 idx;
 
 	if (vxdp_vring_packed(vr))
 		return vxdp_packed_start(vr);
 	if (vr->num & (vr->num - 1))
 		return -EINVAL;
-	if (vxdp_put_u16(vr->used_flags, vr->used) ||
-	    log_used(vr, 0, sizeof(u16)) ||
-	    vxdp_get_u16(&idx, vr->used + offsetof(struct vring_used, idx)))
+	if ((vr->iotlb && !vxdp_parts_start(vr)) ||
+	    vxdp_part_put_u16(vr, vr->used_flags, VXDP_PART_USED, 0) ||
+	    vxdp_vring_log_used(vr, 0, sizeof(u16)) ||
+	    vxdp_part_get_u16(vr, &idx, VXDP_PART_USED, off))
 		return -EFAULT;
 	vr->last_used = idx;
 	vr->avail_idx = vr->last_avail;
 	vr->signalled_valid = false;
+	vr->moved = false;
 	vr->error = 0;
 	return 0;
 }
@@ -170,77 +186,13 @@ static int read_avail_idx(struct vxdp_vring *vr)
 {
 	u16 idx;
 
-	if (vxdp_get_u16(&idx, vr->avail + offsetof(struct vring_avail, idx)))
+	if (vxdp_part_get_u16(vr, &idx, VXDP_PART_AVAIL, offsetof(struct vring_avail, idx)))
 		return BROKEN(vr, FAULT);
 	if ((u16)(idx - vr->last_avail) > vr->num)
 		return BROKEN(vr, AVAIL);
 	vr->avail_idx = idx;
 	/* (B) */
 	smp_rmb();
-	return 0;
-}
-
-/**
- * vxdp_chain_add() - one more buffer
- * @vr: the ring
- * @c: the chain
- * @addr: guest-physical
- * @len: bytes, or 0
- * @write: for us to write
- *
- * Return: 0, or negative where the ring broke.
- */
-int vxdp_chain_add(struct vxdp_vring *vr, struct vxdp_chain *c, u64 addr, u32 len, bool write)
-{
-	u32 used = c->out_num + c->in_num;
-	int n;
-
-	if (++c->desc_num > VXDP_CHAIN_DESC_MAX)
-		return BROKEN(vr, LOOP);
-	if (!write && c->in_num)
-		return BROKEN(vr, ORDER);
-
-	n = vxdp_memory_translate(vr->mem, addr, len, c->iov + used, c->iov_max - used);
-	if (n == -ENOBUFS)
-		return BROKEN(vr, LEN);
-	if (n < 0)
-		return BROKEN(vr, ADDR);
-	if (!write) {
-		c->out_num += n;
-		c->out_len += len;
-		return 0;
-	}
-	if (n && c->seg)
-		c->seg[c->seg_num++] = (struct vxdp_seg){ addr, len };
-	c->in_num += n;
-	c->in_len += len;
-	return 0;
-}
-
-/**
- * vxdp_chain_read_table() - read a descriptor of an indirect table
- * @vr: the ring
- * @gpa: guest-physical address of the descriptor
- * @to: out: the descriptor
- * @len: bytes of it
- *
- * Guest-physical contiguous, but perhaps not so for us: read piece by piece.
- *
- * Return: 0, or negative where the ring broke.
- */
-int vxdp_chain_read_table(struct vxdp_vring *vr, u64 gpa, void *to, u32 len)
-{
-	struct iovec iov[2];
-	int i, n;
-
-	n = vxdp_memory_translate(vr->mem, gpa, len, iov, ARRAY_SIZE(iov));
-	if (n < 0)
-		return BROKEN(vr, INDIRECT);
-	for (i = 0; i < n; i++) {
-		if (vxdp_copy_from_user(to, (u64)iov[i].iov_base, iov[i].iov_len))
-			return BROKEN(vr, FAULT);
-		to += iov[i].iov_len;
-	}
 	return 0;
 }
 
@@ -260,6 +212,8 @@ static int add_indirect(struct vxdp_vring *vr, struct vxdp_chain *c,
 
 	if (table->len % sizeof(struct vring_desc) || !count || count > U16_MAX + 1)
 		return BROKEN(vr, INDIRECT);
+	if (!vxdp_chain_has_table(vr, table->addr, table->len))
+		return -EINVAL;
 
 	for (;;) {
 		if (vxdp_chain_read_table(vr, table->addr + i * sizeof(desc), &desc,
@@ -283,7 +237,7 @@ static int walk_chain(struct vxdp_vring *vr, struct vxdp_chain *c)
 	u32 i = c->head;
 
 	for (;;) {
-		if (vxdp_copy_from_user(&desc, vr->desc + i * sizeof(desc), sizeof(desc)))
+		if (vxdp_part_read(vr, &desc, VXDP_PART_DESC, i * sizeof(desc), sizeof(desc)))
 			return BROKEN(vr, FAULT);
 		if (desc.flags & VRING_DESC_F_INDIRECT) {
 			if (add_indirect(vr, c, &desc))
@@ -307,7 +261,8 @@ static int walk_chain(struct vxdp_vring *vr, struct vxdp_chain *c)
  * The chain counts as taken until vxdp_vring_rewind() or vxdp_vring_add_used().
  * Bounded by VXDP_CHAIN_DESC_MAX, whatever the guest links.
  *
- * Return: 1, 0 where none is available, negative where the ring broke.
+ * Return: 1, 0 where none is available, negative where the ring broke (vr->error), or
+ * the IOTLB lacks an address (vr->miss): then nothing has changed.
  */
 int vxdp_vring_next(struct vxdp_vring *vr, struct vxdp_chain *chain)
 {
@@ -324,7 +279,7 @@ int vxdp_vring_next(struct vxdp_vring *vr, struct vxdp_chain *chain)
 			return 0;
 	}
 
-	if (vxdp_get_u16(&head, avail_entry(vr, vr->last_avail)))
+	if (vxdp_part_get_u16(vr, &head, VXDP_PART_AVAIL, avail_entry_off(vr, vr->last_avail)))
 		return BROKEN(vr, FAULT);
 	if (head >= vr->num)
 		return BROKEN(vr, HEAD);
@@ -370,37 +325,13 @@ bool vxdp_vring_empty(struct vxdp_vring *vr)
 	return read_avail_idx(vr) || vr->avail_idx == vr->last_avail;
 }
 
-/**
- * vxdp_vring_log_chain() - log what was written into a chain
- * @vr: the ring
- * @chain: as vxdp_vring_next() filled it, with its segments
- * @len: bytes written, from the chain's start
- *
- * Return: 0, or negative where the ring broke because the log is not writable.
- */
-int vxdp_vring_log_chain(struct vxdp_vring *vr, const struct vxdp_chain *chain, u64 len)
-{
-	u32 i;
-	u64 part;
-
-	if (!vr->log_all || !chain->seg)
-		return 0;
-	for (i = 0; i < chain->seg_num && len; i++) {
-		part = min(len, chain->seg[i].len);
-		if (vxdp_log_write(vr->log_base, chain->seg[i].gpa, part))
-			return BROKEN(vr, FAULT);
-		len -= part;
-	}
-	return 0;
-}
-
 static int put_used_run(struct vxdp_vring *vr, const struct vxdp_used *elem, u16 n)
 {
 	u64 off = used_entry_off(vr, vr->last_used);
 	size_t bytes = n * sizeof(*elem);
 
-	if (vxdp_copy_to_user(vr->used + off, elem, bytes) ||
-	    log_used(vr, off, bytes))
+	if (vxdp_part_write(vr, VXDP_PART_USED, off, elem, bytes) ||
+	    vxdp_vring_log_used(vr, off, bytes))
 		return BROKEN(vr, FAULT);
 	vr->last_used += n;
 	return 0;
@@ -515,9 +446,9 @@ bool vxdp_vring_need_signal(struct vxdp_vring *vr)
 	/* (E) */
 	smp_mb();
 	if (vxdp_vring_has(vr, VIRTIO_RING_F_EVENT_IDX))
-		unknown = vxdp_get_u16(&event, used_event(vr));
+		unknown = vxdp_part_get_u16(vr, &event, VXDP_PART_AVAIL, used_event_off(vr));
 	else
-		unknown = vxdp_get_u16(&flags, vr->avail);
+		unknown = vxdp_part_get_u16(vr, &flags, VXDP_PART_AVAIL, 0);
 	return vxdp_vring_wants_signal(vr, flags, event) || unknown;
 }
 

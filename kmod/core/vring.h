@@ -10,6 +10,7 @@
 #ifndef VXDP_VRING_H
 #define VXDP_VRING_H
 
+#include "iotlb.h"
 #include "log.h"
 
 /* UIO_MAXIOV: buffers of one chain, in pieces after translation. */
@@ -27,14 +28,36 @@ struct vxdp_used {
 	u32 len;
 };
 
+enum vxdp_part {
+	VXDP_PART_DESC,
+	VXDP_PART_AVAIL,
+	VXDP_PART_USED,
+	VXDP_PARTS,
+};
+
+/**
+ * struct vxdp_miss - an address that the IOTLB does not know, or not so
+ * @iova: the address
+ * @perm: what was to be done there, VHOST_ACCESS_*; 0: nothing is missing
+ * @ask: the VMM is to be asked; not where it has said that this may not be done
+ */
+struct vxdp_miss {
+	u64 iova;
+	u32 perm;
+	bool ask;
+};
+
 /**
  * struct vxdp_vring - a virtqueue, as the device sees it
  * @num: entries, 1 to 32768; of a split ring a power of two
  * @desc: user address of the descriptor table, or of the packed ring
  * @avail: user address of the driver area, or of the driver's event structure
  * @used: user address of the device area, or of the device's event structure
+ *	(all three, of a ring behind an IOTLB: when the table was @seen)
  * @features: what the driver acknowledged
  * @mem: the memory table, or NULL
+ * @iotlb: the table of the IOMMU that the guest is behind, or NULL
+ * @scattered: desc, avail or used is in pieces: see parts.h
  * @log_all: buffers are logged (VHOST_F_LOG_ALL)
  * @log_used: the used ring is logged (VHOST_VRING_F_LOG)
  * @log_base: user address of the log
@@ -46,8 +69,12 @@ struct vxdp_used {
  * @signalled_used: @last_used when we last decided whether to notify
  * @signalled_valid: @signalled_used means something
  * @used_flags: what we wrote, VRING_USED_F_* or VRING_PACKED_EVENT_FLAG_*
+ * @moved: addresses were set since, so that something else may stand there
  * @ahead: descriptors put back by a rewind and not taken again; packed only
  * @error: enum vhost_xdp_stat of what broke the ring; 0 while it is whole
+ * @iova: where desc, avail and used are by @iotlb, as the VMM said; else 0
+ * @seen: the table's @gen when they were looked for and found; 0: look again
+ * @miss: what the last turn needs of the VMM before it can go on
  */
 struct vxdp_vring {
 	u32 num;
@@ -56,6 +83,8 @@ struct vxdp_vring {
 	u64 used;
 	u64 features;
 	const struct vxdp_memory *mem;
+	const struct vxdp_iotlb *iotlb;
+	bool scattered;
 	bool log_all;
 	bool log_used;
 	u64 log_base;
@@ -66,9 +95,14 @@ struct vxdp_vring {
 	u16 last_used;
 	u16 signalled_used;
 	bool signalled_valid;
+	bool moved;
 	u16 used_flags;
 	u16 ahead;
 	u32 error;
+
+	u64 iova[VXDP_PARTS];
+	u64 seen;
+	struct vxdp_miss miss;
 };
 
 /**
@@ -82,8 +116,8 @@ struct vxdp_vring {
  * @seg_num: entries of @seg
  * @iov_max: room in @iov and @seg
  * @iov: pieces, the caller's room
- * @seg: guest-physical ranges to write, for the log: the caller's room; NULL
- *	where the ring is not logged
+ * @seg: ranges to write, for the log: the caller's room; NULL where the ring is not
+ *	logged. Guest-physical; behind an IOTLB, as user addresses
  */
 struct vxdp_chain {
 	u32 head;
@@ -96,7 +130,7 @@ struct vxdp_chain {
 	u32 iov_max;
 	struct iovec *iov;
 	struct vxdp_seg {
-		u64 gpa;
+		u64 addr;
 		u64 len;
 	} *seg;
 };
@@ -130,6 +164,9 @@ u64 vxdp_vring_desc_size(u32 num);
 u64 vxdp_vring_avail_size(const struct vxdp_vring *vr, u32 num);
 u64 vxdp_vring_used_size(const struct vxdp_vring *vr, u32 num);
 bool vxdp_vring_access_ok(const struct vxdp_vring *vr, u64 desc, u64 avail, u64 used);
+void vxdp_vring_set_addr(struct vxdp_vring *vr, u64 desc, u64 avail, u64 used);
+void vxdp_vring_set_iotlb(struct vxdp_vring *vr, const struct vxdp_iotlb *iotlb);
+bool vxdp_vring_ready(struct vxdp_vring *vr);
 int vxdp_vring_start(struct vxdp_vring *vr);
 int vxdp_vring_next(struct vxdp_vring *vr, struct vxdp_chain *chain);
 void vxdp_vring_rewind(struct vxdp_vring *vr, u16 n);

@@ -117,7 +117,7 @@ static void log_chain(struct device *d, u64 len)
 	if (!d->chain.seg || !d->held)
 		return;
 	for (i = 0; i < d->chain.seg_num; i++)
-		d->w.faults |= d->chain.seg[i].gpa >= WORLD_LOG_END;
+		d->w.faults |= d->chain.seg[i].addr >= WORLD_LOG_END;
 	MUST(!vxdp_vring_log_chain(&d->w.vr, &d->chain, len) || d->w.vr.error);
 }
 

@@ -52,6 +52,7 @@ typedef __s32 s32;
 #endif
 
 #define likely(x)	__builtin_expect(!!(x), 1)
+#define unlikely(x)	__builtin_expect(!!(x), 0)
 #define U16_MAX			UINT16_MAX
 #define VLAN_HLEN		4
 #define CSUM_MANGLED_0		((__sum16)0xffff)

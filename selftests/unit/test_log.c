@@ -236,6 +236,57 @@ static bool memory_fits(void)
 	return ok;
 }
 
+#define HERE	0x10000000ULL	/* user addresses of memory, which nobody touches */
+
+/* Memory of which parts are the guest's twice, beside each other, and not at all. */
+static const struct vhost_memory_region twice[] = {
+	{ .guest_phys_addr = 0x0, .memory_size = 0x4000, .userspace_addr = HERE },
+	{ .guest_phys_addr = 0x20000, .memory_size = 0x4000, .userspace_addr = HERE + 0x2000 },
+	{ .guest_phys_addr = 0x40000, .memory_size = 0x1000, .userspace_addr = HERE + 0x6000 },
+	{ .guest_phys_addr = 0x60000, .memory_size = 0x1000, .userspace_addr = HERE + 0x8000 },
+};
+
+/* @pages: what is expected of them, ended by ~0. What is written before an error counts. */
+static bool by_user_address(u64 uaddr, u64 len, int ret, const u64 *pages)
+{
+	u64 base = make_log(1);
+	struct vxdp_memory *mem;
+	bool ok;
+	int err;
+
+	mem = vxdp_memory_create(twice, ARRAY_SIZE(twice), &err);
+	NEED(mem);
+	for (; *pages != ~0ULL; pages++)
+		expect_page(1, *pages);
+	ok = CHECK(vxdp_log_write_user(base, mem, uaddr, len) == ret) && as_expected();
+	vxdp_memory_free(mem);
+	return ok && us_clean();
+}
+
+#define PAGES_ARE(...)	((const u64[]){ __VA_ARGS__, ~0ULL })
+
+static bool user_addresses(void)
+{
+	static const u64 none[] = { ~0ULL };
+
+	return by_user_address(HERE, 1, 0, PAGES_ARE(0)) &&
+	       by_user_address(HERE + 0xfff, 2, 0, PAGES_ARE(0, 1)) &&
+	       by_user_address(HERE + 0x2000, 1, 0, PAGES_ARE(2, 0x20)) &&
+	       by_user_address(HERE + 0x1fff, 0x4001, 0, PAGES_ARE(1, 2, 3, 0x20, 0x21, 0x22, 0x23)) &&
+	       by_user_address(HERE + 0x5fff, 0x1001, 0, PAGES_ARE(0x23, 0x40)) &&
+	       by_user_address(HERE + 0x6fff, 2, -EFAULT, PAGES_ARE(0x40)) &&
+	       by_user_address(HERE + 0x6fff, 0x1001, -EFAULT, PAGES_ARE(0x40)) &&
+	       by_user_address(HERE + 0x7fff, 2, -EFAULT, none) &&
+	       by_user_address(HERE - 1, 2, -EFAULT, none) &&
+	       by_user_address(HERE + 0x7000, 0, 0, none) &&
+	       by_user_address(~0ULL, 1, -EFAULT, none);
+}
+
+static bool no_table(void)
+{
+	return CHECK(vxdp_log_write_user(make_log(0), NULL, HERE, 1) == -EFAULT) && as_expected();
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -253,6 +304,8 @@ static const struct {
 	{ "addresses that wrap", wraps },
 	{ "the end of user space, to the page", access_limit },
 	{ "a log for every region of a table", memory_fits },
+	{ "by user address: memory that is the guest's once, twice, not at all", user_addresses },
+	{ "by user address, without a table", no_table },
 };
 
 int main(void)

@@ -6,11 +6,13 @@
  * Each chain must come out once, in order and whole; what the device writes must
  * come back, and nothing else be written; neither side may sleep while the other
  * has something for it; and a VMM that migrates meanwhile, by the dirty log, must
- * end with the same memory.
+ * end with the same memory. All that also behind an IOMMU, of which the VMM tells piece
+ * by piece, when it is asked, and takes back what it has told.
  */
 #include <linux/vhost_xdp.h>
 
 #include "driver.h"
+#include "iommu.h"
 #include "plain.h"
 #include "ktap.h"
 #include "random.h"
@@ -20,6 +22,9 @@
 
 static struct guest guest, *g = &guest;
 static struct driver driver, *d = &driver;
+
+/* table: NULL where the guest is not behind one */
+static struct iommu iommu;
 
 static struct {
 	u64 taken;		/* chains; that of the next one is its serial */
@@ -233,6 +238,24 @@ static void go_to_sleep(void)
 	dev.slept++;
 }
 
+/* Nothing of a chain is taken that the VMM has still to tell of. */
+static int next_chain(void)
+{
+	u16 before = g->vr.last_avail;
+	int ret = guest_next(g);
+
+	while (ret < 0 && iommu.table && !g->vr.error) {
+		if (g->vr.last_avail != before || !iommu_answer(&iommu))
+			fail("a miss that is none");
+		if (d->failed)
+			break;
+		/* Who answers changes the table: in another turn. */
+		iommu_turn(&iommu);
+		ret = guest_next(g);
+	}
+	return ret;
+}
+
 /* As for a frame over several chains of which there are not enough. */
 static void take_and_rewind(void)
 {
@@ -240,7 +263,7 @@ static void take_and_rewind(void)
 	int ret = 1;
 
 	for (want = 1 + random_below(4); want; want--) {
-		ret = guest_next(g);
+		ret = next_chain();
 		if (ret <= 0)
 			break;
 		n += vxdp_vring_steps(&g->vr, g->chain.head);
@@ -279,6 +302,8 @@ static void device_step(void)
 {
 	int ret;
 
+	if (iommu.table)
+		iommu_turn(&iommu);
 	if (!random_below(8)) {
 		take_and_rewind();
 		return;
@@ -291,7 +316,7 @@ static void device_step(void)
 		go_to_sleep();
 		return;
 	}
-	ret = guest_next(g);
+	ret = next_chain();
 	if (ret != 1)
 		fail("a chain that was there is not");
 	else
@@ -308,6 +333,8 @@ static void device_wakes(void)
 	d->kicked = false;
 	dev.asleep = false;
 	dev.woken++;
+	if (iommu.table)
+		iommu_turn(&iommu);
 	vxdp_vring_disable_kick(&g->vr);
 }
 
@@ -336,22 +363,27 @@ static bool drain(void)
 	u32 i;
 
 	us_hook(NULL);
+	if (iommu.table)
+		iommu_turn(&iommu);
 	vxdp_vring_disable_kick(&g->vr);
 	for (i = 0; i < 10000 && !vxdp_vring_empty(&g->vr) && !d->failed; i++)
 		device_step();
 	publish();
 	driver_reap(d);
-	return CHECK(!d->failed) && CHECK(!g->vr.error) && CHECK(d->reaped == d->offered) &&
+	return CHECK(!d->failed) && CHECK(!iommu.failed) && CHECK(!g->vr.error) && CHECK(d->reaped == d->offered) &&
 	       CHECK(d->reaped == dev.taken) && CHECK(d->nr_free == d->num);
 }
 
-static bool run(u32 num, u64 features, bool logs, u32 steps)
+/* @chunk: bytes that the IOMMU has on end; 0: there is none */
+static bool run(u32 num, u64 features, bool logs, u64 chunk, u32 steps)
 {
 	/* A packed ring is wherever it was when it was stopped last. */
 	u16 base = features & F_PACKED ? 0x8000 | num / 3 : 0xff00;
 	u32 i;
 
 	guest_make(g, num, features, base);
+	if (chunk)
+		iommu_make(&iommu, g, chunk, USED_GPA);
 	driver_init(d, g);
 	memset(&dev, 0, sizeof(dev));
 	if (logs) {
@@ -380,37 +412,52 @@ static bool run(u32 num, u64 features, bool logs, u32 steps)
 	/* Else it showed less than it says. */
 	return drain() && migrated() && CHECK(d->offered > steps / 20) &&
 	       CHECK(dev.slept > 10) && CHECK(dev.rewound > 10) && CHECK(dev.signals > 10) &&
-	       CHECK(g->packed || dev.plain > 10) && CHECK(!d->in_order || num == 1 || d->skipped > 10);
+	       CHECK(g->packed || chunk || dev.plain > 10) &&
+	       CHECK(!chunk || (iommu.answered > 100 && iommu.retracted > 10)) && CHECK(!d->in_order || num == 1 || d->skipped > 10);
+}
+
+static const u64 features[] = {
+	0, F_EVENT_IDX, F_EVENT_IDX | F_ON_EMPTY, F_EVENT_IDX | F_IN_ORDER,
+	F_PACKED, F_PACKED | F_EVENT_IDX, F_PACKED | F_EVENT_IDX | F_IN_ORDER,
+};
+
+static const char *const names[] = {
+	"flags", "event index", "event index, on empty", "event index, in order",
+	"packed, flags", "packed, event index", "packed, event index, in order",
+};
+
+static void ring_of(u32 num, u64 chunk, u32 steps)
+{
+	u32 k, logs;
+	bool ok;
+
+	for (k = 0; k < ARRAY_SIZE(features); k++) {
+		if (num & (num - 1) && !(features[k] & F_PACKED))
+			continue;
+		for (logs = 0; logs < 2; logs++) {
+			ktap_case(60, "driver and device, ring of %u, %s%s%s", num, names[k],
+				  logs ? ", migrating" : "", chunk ? ", behind an IOMMU" : "");
+			ok = run(num, features[k], logs, chunk, steps);
+			if (chunk)
+				iommu_drop(&iommu);
+			guest_drop(g);
+			ktap_ok(us_clean() && ok);
+		}
+	}
 }
 
 int main(void)
 {
 	static const u32 nums[] = { 1, 2, 3, 4, 32, 250, 256 };
-	static const u64 features[] = {
-		0, F_EVENT_IDX, F_EVENT_IDX | F_ON_EMPTY, F_EVENT_IDX | F_IN_ORDER,
-		F_PACKED, F_PACKED | F_EVENT_IDX, F_PACKED | F_EVENT_IDX | F_IN_ORDER,
-	};
-	static const char *const names[] = {
-		"flags", "event index", "event index, on empty", "event index, in order",
-		"packed, flags", "packed, event index", "packed, event index, in order",
-	};
-	u32 i, k, logs;
-	bool ok;
+	u32 i;
 
 	random_seed("selftests/unit/vring_random");
-	for (i = 0; i < ARRAY_SIZE(nums); i++) {
-		for (k = 0; k < ARRAY_SIZE(features); k++) {
-			if (nums[i] & (nums[i] - 1) && !(features[k] & F_PACKED))
-				continue;
-			for (logs = 0; logs < 2; logs++) {
-				ktap_case(60, "driver and device, ring of %u, %s%s", nums[i],
-					  names[k], logs ? ", migrating" : "");
-				ok = run(nums[i], features[k], logs, 20000);
-				guest_drop(g);
-				ktap_ok(us_clean() && ok);
-			}
-		}
-	}
+	for (i = 0; i < ARRAY_SIZE(nums); i++)
+		ring_of(nums[i], 0, 20000);
+	/* 6 and 24 bytes: descriptors in pieces. */
+	ring_of(4, 6, 4000);
+	ring_of(33, 24, 4000);
+	ring_of(64, 4096, 5000);
 	us_reset();
 	return ktap_done();
 }

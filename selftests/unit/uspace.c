@@ -19,6 +19,7 @@ struct area {
 	unsigned char *mem;
 	unsigned char *may;	/* one a byte: the core may write it */
 	bool read_only;
+	bool alias;		/* mem and may are another's */
 };
 
 static struct area areas[AREAS_MAX];
@@ -47,8 +48,10 @@ static struct area *find(__u64 uaddr)
 
 static void drop(struct area *a)
 {
-	free(a->mem);
-	free(a->may);
+	if (!a->alias) {
+		free(a->mem);
+		free(a->may);
+	}
 	*a = areas[--nr_areas];
 }
 
@@ -73,9 +76,22 @@ void *us_map(__u64 uaddr, __u64 len)
 	a->mem = calloc(1, len);
 	a->may = calloc(1, len);
 	a->read_only = false;
+	a->alias = false;
 	NEED(a->mem && a->may);
 	nr_areas++;
 	return a->mem;
+}
+
+void us_alias(__u64 to, __u64 uaddr)
+{
+	const struct area *from = find(uaddr);
+	struct area *a = &areas[nr_areas];
+
+	NEED(nr_areas < AREAS_MAX && from && from->base == uaddr && !find(to));
+	*a = *from;
+	a->base = to;
+	a->alias = true;
+	nr_areas++;
 }
 
 void us_unmap(__u64 uaddr)

@@ -24,6 +24,9 @@ void us_reset(void);
 /* us_map - map zeroed memory that the core may read; the test's pointer to it */
 void *us_map(__u64 uaddr, __u64 len);
 
+/* us_alias - the whole mapping at @uaddr a second time, at @to; only the first can be unmapped */
+void us_alias(__u64 to, __u64 uaddr);
+
 /* us_unmap - what covers @uaddr is gone, in whole */
 void us_unmap(__u64 uaddr);
 
