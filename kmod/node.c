@@ -8,7 +8,6 @@
  */
 #include <linux/eventfd.h>
 #include <linux/fs.h>
-#include <linux/poll.h>
 #include <vhost_later.h>
 #include "node.h"
 #include "queue.h"
@@ -103,14 +102,16 @@ static long get_fork(struct vxdp_queue *q, u8 __user *argp)
 	return put_user(kind, argp);
 }
 
-/* None is offered yet: the IOTLB's would come here. */
-static long set_backend_features(void __user *argp)
+static long set_backend_features(struct vxdp_queue *q, void __user *argp)
 {
 	u64 features;
 
 	if (copy_from_user(&features, argp, sizeof(features)))
 		return -EFAULT;
-	return features ? -EOPNOTSUPP : 0;
+	if (features & ~VXDP_BACKEND_FEATURES)
+		return -EOPNOTSUPP;
+	vxdp_queue_set_backend_features(q, features);
+	return 0;
 }
 
 static long set_backend(struct vxdp_queue *q, void __user *argp)
@@ -219,10 +220,10 @@ static long ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		ret = set_features_array(q, argp);
 		break;
 	case VHOST_GET_BACKEND_FEATURES:
-		ret = put_u64(argp, 0);
+		ret = put_u64(argp, VXDP_BACKEND_FEATURES);
 		break;
 	case VHOST_SET_BACKEND_FEATURES:
-		ret = set_backend_features(argp);
+		ret = set_backend_features(q, argp);
 		break;
 	case VHOST_SET_OWNER:
 		ret = vxdp_queue_set_owner(q);
@@ -246,20 +247,21 @@ static long ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	return ret;
 }
 
-/*
- * IOTLB messages are read, and waited for, here. Without an IOTLB there never is
- * one, and in-tree vhost says so like this.
- */
-static ssize_t read(struct file *file, char __user *buf, size_t len, loff_t *pos)
+static ssize_t read(struct kiocb *iocb, struct iov_iter *to)
 {
-	if (len < sizeof(struct vhost_msg))
-		return 0;
-	return file->f_flags & O_NONBLOCK ? -EAGAIN : -EBADFD;
+	struct file *file = iocb->ki_filp;
+
+	return vxdp_message_read(file->private_data, to, file->f_flags & O_NONBLOCK);
+}
+
+static ssize_t write(struct kiocb *iocb, struct iov_iter *from)
+{
+	return vxdp_message_write(iocb->ki_filp->private_data, from);
 }
 
 static __poll_t poll(struct file *file, poll_table *table)
 {
-	return 0;
+	return vxdp_message_poll(file->private_data, file, table);
 }
 
 /* The operations of every port's node. */
@@ -267,7 +269,8 @@ const struct file_operations vxdp_node_fops = {
 	.owner		= THIS_MODULE,
 	.open		= open,
 	.release	= release,
-	.read		= read,
+	.read_iter	= read,
+	.write_iter	= write,
 	.poll		= poll,
 	.unlocked_ioctl	= ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,

@@ -46,6 +46,7 @@ struct vxdp_queue *vxdp_queue_create(struct vxdp_port *port)
 	INIT_LIST_HEAD(&q->rx_held);
 	INIT_LIST_HEAD(&q->host_frames);
 	vxdp_backlog_init(&q->backlog);
+	vxdp_messages_init(&q->messages);
 	vxdp_fast_setup(q);
 	vxdp_taker_init_one(&q->taker);
 	vxdp_ring_init(&q->ring[VXDP_RING_RX], q, VXDP_WORK_RX);
@@ -159,6 +160,18 @@ static void stop(struct vxdp_queue *q)
 	put_socket(stop_rx(q));
 }
 
+/* No ring uses the old one. */
+static void replace_iotlb(struct vxdp_queue *q, struct vxdp_iotlb *iotlb)
+{
+	struct vxdp_iotlb *old = q->iotlb;
+
+	/* Who waits for a message looks without a lock whether there still is a table. */
+	WRITE_ONCE(q->iotlb, iotlb);
+	vxdp_iotlb_free(old);
+	if (!iotlb)
+		vxdp_messages_clear(&q->messages);
+}
+
 /* Back to what open made. No ring runs, so the worker has nothing to lose. */
 static void cleanup(struct vxdp_queue *q)
 {
@@ -170,6 +183,8 @@ static void cleanup(struct vxdp_queue *q)
 	vxdp_pages_set_memory(&q->fast.pages, NULL);
 	vxdp_memory_free(q->mem);
 	q->mem = NULL;
+	replace_iotlb(q, NULL);
+	q->backend_features = 0;
 	vxdp_pages_stop(&q->fast.pages, q->mm);
 	if (q->mm)
 		mmdrop(q->mm);
@@ -272,16 +287,24 @@ static bool layout_ok(struct vxdp_queue *q, u64 features)
  * @q: the queue pair; its lock held
  * @features: a subset of what was offered
  *
+ * With VIRTIO_F_ACCESS_PLATFORM there is an IOTLB afterwards, an empty one.
+ *
  * Return: 0; -EFAULT where all is to be logged and the log has no room; -EBUSY where
- * a ring that runs would become packed, or cease to be.
+ * a ring that runs would become packed, or cease to be; -ENOMEM.
  */
 int vxdp_queue_set_features(struct vxdp_queue *q, u64 features)
 {
 	bool mrg = features & ((1ULL << VIRTIO_NET_F_MRG_RXBUF) |
 			       (1ULL << VIRTIO_F_VERSION_1));
+	struct vxdp_iotlb *iotlb = NULL;
 	int i, ret = -EFAULT;
 
 	lockdep_assert_held(&q->lock);
+	if (features & (1ULL << VIRTIO_F_ACCESS_PLATFORM)) {
+		iotlb = vxdp_iotlb_create();
+		if (!iotlb)
+			return -ENOMEM;
+	}
 	lock_rings(q);
 	if (!log_all_ok(q, features))
 		goto unlock;
@@ -301,11 +324,31 @@ int vxdp_queue_set_features(struct vxdp_queue *q, u64 features)
 	for (i = 0; i < VXDP_RINGS; i++) {
 		q->ring[i].vr.features = features;
 		q->ring[i].vr.log_all = features & (1ULL << VHOST_F_LOG_ALL);
+		vxdp_vring_set_iotlb(&q->ring[i].vr, iotlb);
 	}
+	/* What a ring has waited for means something else now, or can be asked for. */
+	if (iotlb || q->iotlb)
+		vxdp_worker_queue(&q->worker, VXDP_WORK_TX);
+	replace_iotlb(q, iotlb);
+	iotlb = NULL;
 	ret = 0;
 unlock:
 	unlock_rings(q);
+	vxdp_iotlb_free(iotlb);
 	return ret;
+}
+
+/**
+ * vxdp_queue_set_backend_features() - VHOST_SET_BACKEND_FEATURES
+ * @q: the queue pair; its lock held
+ * @features: a subset of VXDP_BACKEND_FEATURES
+ */
+void vxdp_queue_set_backend_features(struct vxdp_queue *q, u64 features)
+{
+	lockdep_assert_held(&q->lock);
+	lock_rings(q);
+	q->backend_features = features;
+	unlock_rings(q);
 }
 
 /**
@@ -405,10 +448,13 @@ static int start(struct vxdp_queue *q, struct vxdp_ring *ring, struct socket *so
 	old = ring->backend;
 	ret = vxdp_ring_set_backend(ring, sock);
 	/* No frame is lost from here on, if there are buffers for it. */
-	if (!ret && rx) {
+	if (!ret && rx && vxdp_ring_runs(ring)) {
 		vxdp_rx_look(q);
-		if (ring->vr.error)
-			vxdp_ring_break(ring);
+		vxdp_ring_settle(ring);
+	} else if (!ret && rx && ring->vr.miss.perm && !READ_ONCE(q->rx_live)) {
+		/* Until the VMM has said where to look. */
+		q->rx_unseen = true;
+		WRITE_ONCE(q->rx_live, true);
 	}
 	vxdp_ring_unlock(ring);
 
@@ -449,6 +495,11 @@ int vxdp_queue_set_backend(struct vxdp_queue *q, u32 index, int fd)
 		return 0;
 	}
 
+	if (fd == -1) {
+		vxdp_ring_lock(ring);
+		vxdp_message_forget(ring);
+		vxdp_ring_unlock(ring);
+	}
 	ret = check_ring(ring);
 	if (ret || fd == -1)
 		return ret;

@@ -12,11 +12,15 @@
 #include "core/vring.h"
 #include "backlog.h"
 #include "fast.h"
+#include "message.h"
 #include "poll.h"
 #include "port.h"
 #include "slot.h"
 #include "taker.h"
 #include "xsk.h"
+
+/* What VHOST_GET_BACKEND_FEATURES answers. */
+#define VXDP_BACKEND_FEATURES	(1ULL << VHOST_BACKEND_F_IOTLB_MSG_V2)
 
 #define VXDP_FEATURES							      \
 	((1ULL << VIRTIO_F_NOTIFY_ON_EMPTY) | (1ULL << VHOST_F_LOG_ALL) |     \
@@ -24,6 +28,7 @@
 	 (1ULL << VIRTIO_RING_F_EVENT_IDX) | (1ULL << VIRTIO_F_VERSION_1) |   \
 	 (1ULL << VIRTIO_F_RING_RESET) | (1ULL << VIRTIO_NET_F_MRG_RXBUF) |   \
 	 (1ULL << VIRTIO_F_RING_PACKED) | (1ULL << VIRTIO_F_IN_ORDER) |	      \
+	 (1ULL << VIRTIO_F_ACCESS_PLATFORM) |				      \
 	 (1ULL << VHOST_NET_F_VIRTIO_NET_HDR))
 
 /* Packets a ring may use of the worker before the other ring has its turn. */
@@ -101,6 +106,11 @@ struct vxdp_scratch {
  * @mm: the owner's, or NULL
  * @mem: the memory table; rings have the same pointer, under their own locks
  * @features: what the VMM acknowledged; rings have it too
+ * @backend_features: what the VMM acknowledged of VXDP_BACKEND_FEATURES; written under
+ *	both rings' locks too, read under either
+ * @iotlb: the table of a virtual IOMMU, or NULL; likewise, and readers of messages look
+ *	without a lock whether there is one. Rings have the same pointer
+ * @messages: to be read; own lock
  * @log_fd: signalled when something was logged; written under both rings' locks too,
  *	read under either, as the next three, and by softirqs while the receive ring
  *	is theirs
@@ -114,6 +124,8 @@ struct vxdp_scratch {
  * @rx_live: the guest has posted buffers, frames may be put into @backlog: a guest
  *	that uses fewer queue pairs than it has leaves the others empty. Written
  *	under the receive ring's lock and by the dying worker, read by programs
+ * @rx_unseen: @rx_live is a guess: the receive ring could not be looked at yet, for its
+ *	IOTLB does not know where it is; its lock
  * @fast: the receive ring in the hands of softirqs; own lock
  * @taker: which GSO frames the guest takes whole; own lock
  * @backlog: own lock
@@ -136,6 +148,9 @@ struct vxdp_queue {
 	struct mm_struct *mm;
 	struct vxdp_memory *mem;
 	u64 features;
+	u64 backend_features;
+	struct vxdp_iotlb *iotlb;
+	struct vxdp_messages messages;
 	struct eventfd_ctx *log_fd;
 	u8 vhost_hlen;
 	u8 sock_hlen;
@@ -147,6 +162,7 @@ struct vxdp_queue {
 	struct vxdp_scratch *scratch;
 
 	bool rx_live;
+	bool rx_unseen;
 	struct vxdp_fast fast;
 	struct vxdp_taker taker;
 	struct vxdp_backlog backlog;
@@ -170,6 +186,7 @@ int vxdp_queue_set_owner(struct vxdp_queue *q);
 int vxdp_queue_check_owner(struct vxdp_queue *q);
 int vxdp_queue_reset_owner(struct vxdp_queue *q);
 int vxdp_queue_set_features(struct vxdp_queue *q, u64 features);
+void vxdp_queue_set_backend_features(struct vxdp_queue *q, u64 features);
 int vxdp_queue_set_memory(struct vxdp_queue *q, struct vxdp_memory *mem);
 int vxdp_queue_set_log_base(struct vxdp_queue *q, u64 base);
 void vxdp_queue_set_log_fd(struct vxdp_queue *q, struct eventfd_ctx *ctx);
@@ -189,8 +206,8 @@ long vxdp_ring_ioctl(struct vxdp_queue *q, unsigned int cmd, void __user *argp);
 bool vxdp_ring_log_ok(const struct vxdp_ring *ring, u64 base);
 int vxdp_ring_set_backend(struct vxdp_ring *ring, struct socket *sock);
 bool vxdp_ring_runs(struct vxdp_ring *ring);
+void vxdp_ring_settle(struct vxdp_ring *ring);
 void vxdp_ring_publish(struct vxdp_ring *ring, u16 n);
-void vxdp_ring_break(struct vxdp_ring *ring);
 
 /* rx.c, tx.c: what the worker does */
 void vxdp_rx_run(struct vxdp_queue *q);

@@ -120,7 +120,8 @@ bool vxdp_ring_log_ok(const struct vxdp_ring *ring, u64 base)
 	if ((vxdp_vring_has(vr, VHOST_F_LOG_ALL) || (vr->log_used && vxdp_vring_packed(vr))) &&
 	    !vxdp_log_memory_ok(base, vr->mem))
 		return false;
-	return !vr->log_used ||
+	/* Behind an IOTLB, what is written there is, too, whatever address was given. */
+	return !vr->log_used || vr->iotlb ||
 	       vxdp_log_access_ok(base, vr->log_addr, vxdp_vring_used_size(vr, vr->num));
 }
 
@@ -129,7 +130,8 @@ bool vxdp_ring_log_ok(const struct vxdp_ring *ring, u64 base)
  * @ring: the ring; its lock held
  * @sock: the VMM's socket, which becomes the ring's on success; NULL: stop
  *
- * Where the ring cannot be started it stays as it was. A stop does not fail.
+ * Where the ring cannot be started it stays as it was; what an IOTLB lacks for that, the
+ * VMM is asked. A stop does not fail.
  *
  * Return: 0, -EFAULT (the ring cannot be accessed), -EINVAL (dead socket; a size,
  * alignment or base that its kind of ring cannot have).
@@ -144,6 +146,8 @@ int vxdp_ring_set_backend(struct vxdp_ring *ring, struct socket *sock)
 	vxdp_poll_stop(&ring->sock_poll);
 	if (!sock) {
 		ring->backend = NULL;
+		ring->vr.miss = (struct vxdp_miss){};
+		vxdp_message_forget(ring);
 		return 0;
 	}
 
@@ -152,6 +156,7 @@ int vxdp_ring_set_backend(struct vxdp_ring *ring, struct socket *sock)
 	if (!ret)
 		ret = vxdp_poll_start(&ring->sock_poll, sock->file);
 	if (ret) {
+		vxdp_message_ask(ring);
 		ring->vr = was;
 		if (old)
 			vxdp_poll_start(&ring->sock_poll, old->file);
@@ -167,29 +172,42 @@ int vxdp_ring_set_backend(struct vxdp_ring *ring, struct socket *sock)
  * vxdp_ring_runs() - is the worker to serve the ring?
  * @ring: the ring; its lock held
  *
- * Where the port was deleted, the VMM is told by the error eventfd.
+ * Where the port was deleted, the VMM is told by the error eventfd. Where an IOTLB does
+ * not know the ring, the VMM is asked.
  *
- * Return: true where it has a backend, is whole, and its port is still there.
+ * Return: true where it has a backend, is whole, its port is still there, and it is known
+ * where it is: until the lock is given up. Then vxdp_ring_settle() ends the turn.
  */
 bool vxdp_ring_runs(struct vxdp_ring *ring)
 {
 	lockdep_assert_held(&ring->lock);
 	if (!ring->backend || ring->vr.error)
 		return false;
-	if (!READ_ONCE(ring->queue->port->dead))
+	if (unlikely(READ_ONCE(ring->queue->port->dead))) {
+		if (ring->err)
+			eventfd_signal(ring->err);
+		return false;
+	}
+	if (likely(vxdp_vring_ready(&ring->vr)))
 		return true;
-	if (ring->err)
-		eventfd_signal(ring->err);
+	vxdp_ring_settle(ring);
 	return false;
 }
 
 /**
- * vxdp_ring_break() - a ring was found broken: tell, and stop serving it
- * @ring: with vr.error set; its lock held
+ * vxdp_ring_settle() - a turn is over: tell of what has ended it before its time
+ * @ring: the ring, which was whole when the turn began; its lock held
+ *
+ * If it was found broken, it is not served any more. If it misses an address, the VMM is
+ * asked.
  */
-void vxdp_ring_break(struct vxdp_ring *ring)
+void vxdp_ring_settle(struct vxdp_ring *ring)
 {
 	lockdep_assert_held(&ring->lock);
+	if (unlikely(ring->vr.miss.perm))
+		vxdp_message_ask(ring);
+	if (likely(!ring->vr.error))
+		return;
 	vxdp_count(ring->queue, ring->vr.error, 1);
 	if (is_rx(ring))
 		WRITE_ONCE(ring->queue->rx_live, false);
@@ -238,7 +256,7 @@ static long set_addr(struct vxdp_ring *ring, void __user *argp)
 {
 	struct vxdp_vring *vr = &ring->vr;
 	struct vhost_vring_addr a;
-	bool log;
+	bool log, rests;
 
 	if (copy_from_user(&a, argp, sizeof(a)))
 		return -EFAULT;
@@ -254,15 +272,18 @@ static long set_addr(struct vxdp_ring *ring, void __user *argp)
 	if (ring->backend &&
 	    (!vxdp_vring_access_ok(vr, a.desc_user_addr, a.avail_user_addr,
 				   a.used_user_addr) ||
-	     (log && !vxdp_log_access_ok(vr->log_base, a.log_guest_addr,
-					 vxdp_vring_used_size(vr, vr->num)))))
+	     (log && !vr->iotlb &&
+	      !vxdp_log_access_ok(vr->log_base, a.log_guest_addr,
+				  vxdp_vring_used_size(vr, vr->num)))))
 		return -EINVAL;
 
 	vr->log_used = log;
 	vr->log_addr = a.log_guest_addr;
-	vr->desc = a.desc_user_addr;
-	vr->avail = a.avail_user_addr;
-	vr->used = a.used_user_addr;
+	/* It may have been kicked without addresses, or wait for the old ones. */
+	rests = vr->iotlb || !(vr->desc | vr->avail | vr->used);
+	vxdp_vring_set_addr(vr, a.desc_user_addr, a.avail_user_addr, a.used_user_addr);
+	if (ring->backend && rests)
+		vxdp_worker_queue(&ring->queue->worker, ring->sock_poll.work);
 	return 0;
 }
 

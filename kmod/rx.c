@@ -18,7 +18,7 @@ enum outcome {
 	DONE,		/* a frame was delivered, or dropped and counted */
 	NONE,		/* there is no frame */
 	WAIT,		/* there is, but the guest has no buffers for it */
-	BROKEN,		/* ring->vr.error says why */
+	BROKEN,		/* ring->vr.error says why; or vr.miss, what the IOTLB lacks */
 };
 
 /* The buffers collected for one frame. */
@@ -443,7 +443,8 @@ static bool serve(struct rx *rx)
  * @q: the queue pair; the receive ring has a backend, its lock held
  *
  * Where it does, programs may put frames into the backlog from now on; where it
- * does not, its first kick will tell.
+ * does not, its first kick will tell. They may also, and then it is looked at here once
+ * more, as long as the ring's IOTLB has not said where to look.
  *
  * Context: process, in the VMM's address space.
  * Return: true where it does.
@@ -451,13 +452,14 @@ static bool serve(struct rx *rx)
 bool vxdp_rx_look(struct vxdp_queue *q)
 {
 	struct vxdp_vring *vr = &q->ring[VXDP_RING_RX].vr;
+	bool live = READ_ONCE(q->rx_live);
 
-	if (READ_ONCE(q->rx_live))
+	if (live && !q->rx_unseen)
 		return true;
-	if (vxdp_vring_empty(vr) && !vxdp_vring_enable_kick(vr))
-		return false;
-	WRITE_ONCE(q->rx_live, true);
-	return true;
+	q->rx_unseen = false;
+	live = !vxdp_vring_empty(vr) || vxdp_vring_enable_kick(vr);
+	WRITE_ONCE(q->rx_live, live);
+	return live;
 }
 
 /**
@@ -476,8 +478,7 @@ void vxdp_rx_run(struct vxdp_queue *q)
 	if (vxdp_ring_runs(ring)) {
 		if (vxdp_rx_look(q) && serve(&rx))
 			vxdp_fast_begin(q);
-		if (ring->vr.error)
-			vxdp_ring_break(ring);
+		vxdp_ring_settle(ring);
 	}
 	mutex_unlock(&ring->lock);
 }

@@ -218,10 +218,12 @@ void vxdp_tx_run(struct vxdp_queue *q)
 {
 	struct vxdp_ring *ring = &q->ring[VXDP_RING_TX];
 	struct tx tx = { .q = q, .ring = ring, .ask = VXDP_TX_BATCH };
-	bool again = true;
+	bool again = true, plain;
 
 	mutex_lock(&ring->lock);
 	if (vxdp_ring_runs(ring)) {
+		/* See vxdp_plain_next(). */
+		plain = q->port->xdp && !ring->vr.iotlb && !vxdp_vring_packed(&ring->vr);
 		vxdp_vring_disable_kick(&ring->vr);
 		if (ring->busyloop_us)
 			learn_to_wait(ring);
@@ -229,15 +231,14 @@ void vxdp_tx_run(struct vxdp_queue *q)
 			/* Its wake-up comes in place of a kick. */
 			if (q->xsk && !tx.slots && !vxdp_xsk_tx_ready(q->xsk))
 				break;
-			if (q->port->xdp)
+			if (plain)
 				take_plain(&tx);
 			again = in_budget(&tx);
 		} while (again && serve_one(&tx));
 		flush(&tx);
 		if (!again)
 			vxdp_worker_queue(&q->worker, VXDP_WORK_TX);
-		if (ring->vr.error)
-			vxdp_ring_break(ring);
+		vxdp_ring_settle(ring);
 	} else if (q->xsk) {
 		/* What the guest sent before goes all the same. */
 		vxdp_xsk_kick(q->xsk);

@@ -96,13 +96,9 @@ static void features(struct run *t)
 	r = dev_features(t->fd, &f);
 	step_note(t, r, f, "VHOST_GET_FEATURES");
 	/* Each bit alone; what is only ours or only theirs shows. */
-	for (i = 0; i < 64; i++) {
-		if (i == VIRTIO_F_ACCESS_PLATFORM)
-			continue;
+	for (i = 0; i < 64; i++)
 		step_note(t, dev_set_features(t->fd, BIT64(i)), 0,
 			  "VHOST_SET_FEATURES(bit %d)", i);
-	}
-	FEATURES(t, BIT64(VIRTIO_F_ACCESS_PLATFORM));
 	FEATURES(t, 0);
 	FEATURES(t, ~0ULL);
 	FEATURES(t, 0x1013d008000ULL);

@@ -22,7 +22,7 @@
 #include "../vmm/wire.h"
 
 #define HAS(x) (1U << VHOST_XDP_A_##x)
-#define FEATURES_ALL 0x10d3d008000ULL
+#define FEATURES_ALL 0x10f3d008000ULL
 #define MISC_MAJOR_NUMBER 10
 
 static int do_new(const struct ctl_req *r, struct ctl_port *p)

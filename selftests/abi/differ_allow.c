@@ -17,45 +17,15 @@ static bool answers(const struct note *n, long ret, uint64_t val)
 	return n->what == SAW_ANSWER && n->ret == ret && n->val == val;
 }
 
-/* In-tree has the IOTLB; packed rings and buffers in order are a port's own. */
+/* Packed rings and buffers in order are a port's own. */
 FITS(features_offered)
 {
-	const uint64_t theirs = BIT64(VIRTIO_F_ACCESS_PLATFORM);
 	const uint64_t ours_only = BIT64(34) | BIT64(35);
 
 	(void)q;
 	return s->op == OP_GET_FEATURES && answers(intree, 0, intree->val) &&
 	       answers(ours, 0, ours->val) &&
-	       (intree->val & ~theirs) == (ours->val & ~ours_only);
-}
-
-FITS(platform_taken)
-{
-	(void)q;
-	return s->op == OP_FEATURES && answers(intree, 0, 0) &&
-	       answers(ours, -EOPNOTSUPP, 0) &&
-	       s->val & BIT64(VIRTIO_F_ACCESS_PLATFORM);
-}
-
-FITS(msg_v2_offered)
-{
-	(void)q;
-	return s->op == OP_GET_BACKEND_FEATURES && answers(intree, 0, 2) &&
-	       answers(ours, 0, 0);
-}
-
-FITS(msg_v2_taken)
-{
-	(void)q;
-	return s->op == OP_BACKEND_FEATURES && s->val == 2 &&
-	       answers(intree, 0, 0) && answers(ours, -EOPNOTSUPP, 0);
-}
-
-FITS(message_written)
-{
-	(void)q;
-	return s->op == OP_FILE && answers(intree, -EFAULT, intree->val) &&
-	       answers(ours, -EINVAL, ours->val);
+	       intree->val == (ours->val & ~ours_only);
 }
 
 FITS(features_array)
@@ -121,11 +91,7 @@ FITS(out_of_order)
 }
 
 const struct allowed allowed_ctl[] = {
-	{ "features offered", "ACCESS_PLATFORM comes with the IOTLB; in-tree has no packed rings", features_offered, false },
-	{ "ACCESS_PLATFORM taken", "comes with the IOTLB", platform_taken, true },
-	{ "IOTLB_MSG_V2 offered", "comes with the IOTLB", msg_v2_offered, false },
-	{ "IOTLB_MSG_V2 taken", "comes with the IOTLB", msg_v2_taken, false },
-	{ "IOTLB message written", "comes with the IOTLB", message_written, false },
+	{ "features offered", "in-tree has neither packed rings nor buffers in order", features_offered, false },
 	{ "features array", "newer than 6.12", features_array, false },
 	{ "memory that is none", "in-tree looks only while a ring runs", no_memory, true },
 	{ "log that is none", "in-tree starts and loses pages", no_log, true },

@@ -8,8 +8,9 @@
 #include "../vmm/ktap.h"
 #include "differ.h"
 
-/* By both: not the IOTLB's bit, nor those of packed rings and buffers in order. */
+/* By both, without the IOTLB's bit: what is behind one is another kind of sequence. */
 #define OFFERED 0x1013d008000ULL
+/* That, and packed rings and buffers in order, which only a port has. */
 #define NOT_BOTH (7ULL << VIRTIO_F_ACCESS_PLATFORM)
 
 /* splitmix64 */
@@ -222,7 +223,7 @@ static void make_ctl(struct dseq *s, struct rng *g)
 		else
 			add_ctl(s, g, some_ctl(g));
 	}
-	/* With an IOTLB, which only vhost-net has yet, all else is different. */
+	/* Now and then an IOTLB comes at the end. */
 	if (rng_chance(g, 5)) {
 		add_ctl(s, g, OP_FEATURES);
 		s->step[s->n - 1].val = BIT64(VIRTIO_F_ACCESS_PLATFORM);

@@ -19,7 +19,7 @@
 #include "../vmm/flow.h"
 
 #define WORDS 64
-#define OFFERED 0x10d3d008000ULL
+#define OFFERED 0x10f3d008000ULL
 #define KTHREADD 2
 
 static const struct nic_cfg guest = {

@@ -217,7 +217,8 @@ enum vhost_xdp_queue_attr {
 	X(RING_NEXT, "ring_next", "next beyond the table")		       \
 	X(RING_LOOP, "ring_loop", "chain longer than the table")	       \
 	X(RING_INDIRECT, "ring_indirect", "bad indirect descriptor")	       \
-	X(RING_ADDR, "ring_addr", "buffer outside the memory table")	       \
+	X(RING_ADDR, "ring_addr", "buffer outside of the guest's memory, or "  \
+	  "that its IOMMU forbids")					       \
 	X(RING_LEN, "ring_len", "zero-length or too many buffers")	       \
 	X(RING_ORDER, "ring_order", "readable after writable, or the wrong "   \
 	  "direction")							       \
@@ -232,7 +233,9 @@ enum vhost_xdp_queue_attr {
 	X(TX_DROP_XSK, "tx_drop_xsk", "no room towards the AF_XDP socket")     \
 	X(XSK_REFUSED, "xsk_refused", "AF_XDP ring entries that were wrong")   \
 	X(RX_FAST_PACKETS, "rx_fast_packets", "of rx_xdp_packets and "	       \
-	  "rx_local_packets, those that no worker touched")
+	  "rx_local_packets, those that no worker touched")		       \
+	X(IOTLB_MISSES, "iotlb_misses", "times a ring found that the IOTLB "   \
+	  "lacks an address, or the right to use it")
 
 /**
  * enum vhost_xdp_stat - attribute types inside VHOST_XDP_A_STATS
