@@ -9,6 +9,7 @@
 #include <linux/file.h>
 #include <linux/nospec.h>
 #include <linux/vhost.h>
+#include "core/packed.h"
 #include "queue.h"
 
 static void kick_seen(struct vxdp_poll *p)
@@ -268,6 +269,9 @@ static long set_addr(struct vxdp_ring *ring, void __user *argp)
 		return -EINVAL;
 
 	/* A ring that does not run is checked when it starts. */
+	if (ring->backend && vxdp_vring_packed(vr) &&
+	    !vxdp_packed_aligned(a.desc_user_addr, a.avail_user_addr, a.used_user_addr))
+		return -EINVAL;
 	log = a.flags & (1U << VHOST_VRING_F_LOG);
 	if (ring->backend &&
 	    (!vxdp_vring_access_ok(vr, a.desc_user_addr, a.avail_user_addr,

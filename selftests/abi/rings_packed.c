@@ -204,6 +204,20 @@ static bool alignment(struct bench *b)
 	       starts(b, 0x80008000, -EINVAL);
 }
 
+/* The same while it runs: it goes on where it was. */
+static bool alignment_running(struct bench *b)
+{
+	struct ring r = b->nic.ring[NIC_TX];
+	bool ok;
+
+	r.used = (struct vring_used *)((char *)r.used + 2);
+	ok = CHECK(dev_vring_addr(b->nic.dev, NIC_TX, &r, false, 0) == -EINVAL);
+	r = b->nic.ring[NIC_TX];
+	r.desc = (struct vring_desc *)((char *)r.desc + 8);
+	return ok && CHECK(dev_vring_addr(b->nic.dev, NIC_TX, &r, false, 0) == -EINVAL) &&
+	       CHECK(flow_run(b, 20, 20));
+}
+
 void packed_abi(struct bench *b)
 {
 	uint64_t features = b->nic.cfg.features;
@@ -212,6 +226,8 @@ void packed_abi(struct bench *b)
 	ktap_case(60, "a ring that runs stays packed");
 	ktap_ok(CHECK(dev_set_features(fd, features & ~BIT64(VIRTIO_F_RING_PACKED)) == -EBUSY) &&
 		CHECK(!dev_set_features(fd, features)));
+	ktap_case(60, "alignment of a packed ring that runs");
+	ktap_ok(alignment_running(b));
 	NEED(!nic_stop(&b->nic));
 	ktap_case(60, "sizes of packed rings");
 	ktap_ok(numbers(b));
