@@ -117,14 +117,84 @@ static int do_features(struct fuzz_thread *t)
 	return dev_set_features(fd, fuzz_odds(t, 8) ? fuzz_u64(t) : offered & fuzz_u64(t));
 }
 
+/* The same by words, of which there may be more than the kernel knows. */
+static int do_features_array(struct fuzz_thread *t)
+{
+	uint64_t a[80] = { fuzz_odds(t, 8) ? fuzz_u64(t) >> fuzz_below(t, 64) : 1 + fuzz_below(t, 4) };
+	int fd = node_of(t);
+	int r = dev_ioctl(fd, VHOST_GET_FEATURES_ARRAY, a);
+
+	if (r)
+		return r;
+	a[1] &= fuzz_u64(t);
+	if (fuzz_odds(t, 8))
+		a[1 + fuzz_below(t, 70)] = fuzz_u64(t);
+	return dev_ioctl(fd, VHOST_SET_FEATURES_ARRAY, a);
+}
+
+/* A thread of the VMM, or of the kernel. */
+static int do_fork_from_owner(struct fuzz_thread *t)
+{
+	uint8_t kind = fuzz_below(t, fuzz_odds(t, 8) ? 256 : 2);
+
+	return dev_ioctl(node_of(t), fuzz_odds(t, 4) ? VHOST_GET_FORK_FROM_OWNER :
+			 VHOST_SET_FORK_FROM_OWNER, &kind);
+}
+
 static int do_backend_features(struct fuzz_thread *t)
 {
-	uint64_t v = fuzz_odds(t, 2) ? 0 : fuzz_u64(t);
 	int fd = node_of(t);
+	uint64_t v = 0;
+	int r = dev_ioctl(fd, VHOST_GET_BACKEND_FEATURES, &v);
 
-	if (fuzz_odds(t, 2))
-		return dev_ioctl(fd, VHOST_GET_BACKEND_FEATURES, &v);
+	if (r || fuzz_odds(t, 2))
+		return r;
+	v = fuzz_odds(t, 4) ? fuzz_u64(t) : v & fuzz_u64(t);
 	return dev_ioctl(fd, VHOST_SET_BACKEND_FEATURES, &v);
+}
+
+static int send_message(int fd, const struct vhost_iotlb_msg *iotlb, bool v2)
+{
+	struct vhost_msg_v2 m2 = { .type = VHOST_IOTLB_MSG_V2 };
+	struct vhost_msg m = { .type = VHOST_IOTLB_MSG };
+
+	m2.iotlb = *iotlb;
+	m.iotlb = *iotlb;
+	return answer(v2 ? write(fd, &m2, sizeof(m2)) : write(fd, &m, sizeof(m)));
+}
+
+/* As a VMM behind a virtual IOMMU that has all in it, at its place and at the VMM's. */
+static int map_all(struct fuzz_thread *t, int fd, bool v2)
+{
+	struct vhost_iotlb_msg m = {
+		.iova = MEM_GPA, .size = FUZZ_MEM, .uaddr = (uintptr_t)t->w->mem,
+		.perm = VHOST_ACCESS_RW, .type = VHOST_IOTLB_UPDATE,
+	};
+	int r = send_message(fd, &m, v2);
+
+	m.iova = m.uaddr;
+	return r < 0 ? r : send_message(fd, &m, v2);
+}
+
+static int do_iotlb(struct fuzz_thread *t)
+{
+	struct vhost_iotlb_msg m = {
+		.iova = MEM_GPA + (fuzz_below(t, FUZZ_MEM) & ~4095U),
+		.size = 4096ULL << fuzz_below(t, 8), .uaddr = address(t),
+		.perm = fuzz_below(t, fuzz_odds(t, 8) ? 256 : 4),
+		.type = fuzz_below(t, fuzz_odds(t, 8) ? 256 : 7),
+	};
+	bool v2 = !fuzz_odds(t, 4);
+
+	if (fuzz_odds(t, 3))
+		return map_all(t, node_of(t), v2);
+	if (fuzz_odds(t, 2))
+		m.iova = address(t);
+	if (fuzz_odds(t, 8))
+		m.iova = fuzz_u64(t) >> fuzz_below(t, 64);
+	if (fuzz_odds(t, 8))
+		m.size = fuzz_u64(t) >> fuzz_below(t, 64);
+	return send_message(node_of(t), &m, v2);
 }
 
 /* The guest's memory in one region or several, or regions of any kind. */
@@ -262,12 +332,19 @@ static int do_start(struct fuzz_thread *t)
 	struct { struct vhost_memory head; struct vhost_memory_region all; } m = {
 		.head.nregions = 1, .all = all };
 	uint64_t features = F_MODERN | (fuzz_odds(t, 2) ? F_MRG : 0);
+	bool iommu = fuzz_odds(t, 4);
 	struct vhost_vring_addr a;
 	int fd = node_of(t), i, r = 0;
 
+	if (fuzz_odds(t, 8))
+		features |= BIT64(VIRTIO_F_RING_PACKED);
+	if (iommu)
+		features |= BIT64(VIRTIO_F_ACCESS_PLATFORM);
 	dev_ioctl(fd, VHOST_SET_OWNER, NULL);
 	dev_set_features(fd, features);
 	dev_ioctl(fd, VHOST_SET_MEM_TABLE, &m);
+	if (iommu)
+		map_all(t, fd, true);
 	for (i = 0; i < 2; i++) {
 		dev_backend(fd, i, -1);
 		memset(ring_at(t, i), 0, RING_ROOM);
@@ -383,7 +460,10 @@ static int do_file(struct fuzz_thread *t)
 	void *map;
 
 	switch (fuzz_below(t, 5)) {
-	case 0: return answer(read(fd, buf, fuzz_below(t, sizeof(buf) + 1)));
+	case 0:
+		/* Or it may wait for a message that nobody has. */
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+		return answer(read(fd, buf, fuzz_below(t, sizeof(buf) + 1)));
 	case 1: return answer(write(fd, buf, fuzz_below(t, sizeof(buf) + 1)));
 	case 2: return answer(poll(&p, 1, 0));
 	case 3: return answer(lseek(fd, 1, SEEK_SET));
@@ -402,6 +482,8 @@ static int do_ioctl(struct fuzz_thread *t)
 		VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR,
 		VHOST_SET_VRING_BUSYLOOP_TIMEOUT, VHOST_GET_VRING_BUSYLOOP_TIMEOUT,
 		VHOST_SET_BACKEND_FEATURES, VHOST_GET_BACKEND_FEATURES, VHOST_NET_SET_BACKEND,
+		VHOST_SET_FEATURES_ARRAY, VHOST_GET_FEATURES_ARRAY,
+		VHOST_SET_FORK_FROM_OWNER, VHOST_GET_FORK_FROM_OWNER,
 	};
 	unsigned long req = known[fuzz_below(t, sizeof(known) / sizeof(known[0]))];
 	struct { uint32_t word[16]; } arg;
@@ -430,7 +512,10 @@ const struct fuzz_call fuzz_node_calls[] = {
 	{ "owner", 6, do_owner },
 	{ "reset owner", 2, do_reset },
 	{ "features", 6, do_features },
-	{ "backend feat.", 1, do_backend_features },
+	{ "features array", 2, do_features_array },
+	{ "fork from owner", 2, do_fork_from_owner },
+	{ "backend feat.", 2, do_backend_features },
+	{ "iotlb message", 8, do_iotlb },
 	{ "memory table", 6, do_mem_table },
 	{ "log base", 4, do_log_base },
 	{ "log eventfd", 3, do_log_fd },
