@@ -196,6 +196,9 @@ static int watch(struct bench *b, pid_t pid, unsigned int batches)
 	}
 	close(p.fd);
 	NEED(waitpid(pid, &status, 0) == pid);
+	/* What it forked has its files, too, and is ours now: setup(). */
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 	return status;
 }
 
@@ -355,6 +358,7 @@ static bool frames_pass(void)
 static void setup(struct bench *b)
 {
 	ktap_case(60, "setup");
+	NEED(!prctl(PR_SET_CHILD_SUBREAPER, 1));
 	net_ready(LANE_XDP);
 	ncalls = fuzz_node_count + fuzz_netlink_count;
 	NEED(ncalls <= FUZZ_CALLS_MAX);

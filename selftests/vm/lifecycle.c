@@ -21,7 +21,7 @@
 
 #include "load.h"
 
-#define TIMES 10
+#define TIMES (ktap_slow() > 1 ? 3 : 10)
 
 static enum lane lane;
 
@@ -373,7 +373,7 @@ static bool no_worker_left(void)
 	return ok;
 }
 
-#define OWNERS 200
+#define OWNERS (ktap_slow() > 1 ? 50 : 200)
 
 /*
  * An owner that sends: what it has the kernel allocate is a page_pool with what
