@@ -52,12 +52,29 @@ static bool logged_before(const struct dseq *q, const struct dstep *s)
 	return false;
 }
 
-/* In-tree goes on, and may find that the socket is dead. */
+/* Was the log to be where none can be? */
+static bool mislaid_before(const struct dseq *q, const struct dstep *s)
+{
+	const struct dstep *x;
+
+	for (x = q->step; x < s; x++)
+		if (x->op == OP_LOG_BASE && x->val >> 47)
+			return true;
+	return false;
+}
+
+/*
+ * In-tree goes on, and may find that the socket is dead. And where it refused a log for
+ * the one ring, it has moved the other's all the same, which then cannot start.
+ */
 FITS(no_log)
 {
-	return s->op == OP_BACKEND && logged_before(q, s) &&
-	       (answers(intree, 0, 0) || answers(intree, -EINVAL, 0)) &&
-	       answers(ours, -EFAULT, 0);
+	if (s->op != OP_BACKEND)
+		return false;
+	if (answers(intree, -EFAULT, 0))
+		return answers(ours, 0, 0) && mislaid_before(q, s);
+	return logged_before(q, s) && answers(ours, -EFAULT, 0) &&
+	       (answers(intree, 0, 0) || answers(intree, -EINVAL, 0));
 }
 
 FITS(num_buffers)
@@ -94,7 +111,7 @@ const struct allowed allowed_ctl[] = {
 	{ "features offered", "in-tree has neither packed rings nor buffers in order", features_offered, false },
 	{ "features array", "newer than 6.12", features_array, false },
 	{ "memory that is none", "in-tree looks only while a ring runs", no_memory, true },
-	{ "log that is none", "in-tree starts and loses pages", no_log, true },
+	{ "log that is none", "in-tree starts and loses pages, or has moved one ring's log and refused the other's", no_log, true },
 	{ NULL, NULL, NULL, false },
 };
 

@@ -87,11 +87,15 @@ static void note_calls(struct drun *t, unsigned int index, bool one_batch)
 	struct ring *r = &t->ring[index];
 	uint64_t a = eventfd_take(r->call), b = eventfd_take(r->call2);
 	bool on_empty = has(t, VIRTIO_F_NOTIFY_ON_EMPTY);
-	/* Of a batch that ends when nothing is left to take, in-tree tells anyhow. */
-	bool exact = one_batch || (r->event_idx && t->steady[index] && !on_empty);
+	/*
+	 * Who tells because nothing is left does not remember that it told, so that what
+	 * comes later depends on how the chains before were divided into batches.
+	 */
+	bool exact = on_empty ? one_batch && !r->event_idx :
+				one_batch || (r->event_idx && t->steady[index]);
 
 	t->steady[index] = true;
-	if (index == NIC_RX && on_empty)
+	if (on_empty && (index == NIC_RX || r->avail_idx != r->last_used))
 		return;
 	if (!exact) {
 		a = !!a;
