@@ -26,7 +26,7 @@ die() { echo "deps: $*" >&2; exit 1; }
 PACKAGES="build-essential clang llvm lld libclang-rt-dev
 libbpf-dev libxdp-dev libmnl-dev libjansson-dev libelf-dev zlib1g-dev pkg-config bpftool dwarves
 kmod udev iproute2 iputils-ping ethtool strace procps jq python3 xz-utils cpio busybox-static
-qemu-system-x86 virtme-ng"
+qemu-system-x86 virtme-ng libvirt-clients libvirt-daemon-driver-qemu"
 BENCH_PACKAGES="dpdk-dev libdpdk-dev"
 
 codename() {
