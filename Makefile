@@ -26,7 +26,7 @@ COMPDIR	 = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 export V
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help deps kmod bpf user tests man check check-host check-vm check-poison debug-kernel check-debug fuzz demo bench
+.PHONY: all help deps kmod bpf user tests man check check-host check-vm check-poison check-newer debug-kernel check-debug fuzz demo bench
 .PHONY: bench-native bench-reference install uninstall clean
 .DEFAULT_GOAL := all
 
@@ -59,13 +59,13 @@ man:					## docs/vhost-xdp.8 from its Markdown
 
 check: deps				## everything: install, build with -Werror, run all tests (KTAP)
 	@$(MAKE) all tests
-	@selftests/run $(T)
+	@selftests/run $(if $(T),'$(T)')
 
 check-host: all tests			## only the tests that need no VM
-	@selftests/run --host-only $(T)
+	@selftests/run --host-only $(if $(T),'$(T)')
 
 check-vm: all tests			## only the tests that run in the VM
-	@selftests/run --vm-only $(T)
+	@selftests/run --vm-only $(if $(T),'$(T)')
 
 fuzz: deps				## fuzzers of the datapath core, TIME seconds each (KTAP)
 	@$(MAKE) -s -C selftests/fuzz fuzzers
@@ -75,12 +75,16 @@ debug-kernel: deps			## a kernel with KASAN, lockdep, kmemleak... in ~/.cache (h
 	@selftests/setup/debug-kernel
 
 check-poison: all tests			## the tests that run in the VM, freed memory poisoned (no other kernel needed)
-	@selftests/run --poison $(T)
+	@selftests/run --poison $(if $(T),'$(T)')
+
+check-newer: 				## the tests that run in the VM, on Debian's newest kernel (see docs/testing.md)
+	@selftests/setup/newer-kernel
+	@selftests/setup/newer-kernel --run '$(T)'
 
 check-debug: debug-kernel		## the tests that run in the VM, on that kernel
 	@$(MAKE) all tests
 	@selftests/setup/debug-kernel --module
-	@selftests/run --debug $(T)
+	@selftests/run --debug $(if $(T),'$(T)')
 
 demo: deps				## the main job, end to end, in a VM: a guest on the wire
 	@$(MAKE) all

@@ -8,6 +8,7 @@
 #   deps.sh --list     name every package and whether it is there
 #   deps.sh --kernel   print the kernel to build for and boot, such as
 #                      6.12.117+deb12-amd64; fails where none is installed
+#   deps.sh --uri      print where this machine gets Debian's packages from
 #
 # On Debian 12 two things must be newer than the release: QEMU 10 comes from its
 # backports (the TCG of 7.2 oopses kernels at random) and virtme-ng from trixie
@@ -205,11 +206,12 @@ fi
 case "${1:-}" in
 --kernel) usable_kernel || die "no Debian kernel 6.12 with its headers is installed: run 'make deps' first" ;;
 --list) list ;;
+--uri) debian_uri | grep . || die "apt knows no source of Debian's main" ;;
 "")
 	if [ -n "$(missing)" ] || qemu_is_old || ! usable_kernel > /dev/null; then
 		install_all
 	fi
 	note "all there; kernel $(usable_kernel)"
 	;;
-*) die "unknown word $1 (try: --bench, --list, --kernel)" ;;
+*) die "unknown word $1 (try: --bench, --list, --kernel, --uri)" ;;
 esac
