@@ -31,7 +31,7 @@ struct scenario {
 };
 
 extern const struct scenario scenarios_setup[], scenarios_vring[],
-	scenarios_run[];
+	scenarios_run[], scenarios_later[];
 
 /* step_note - record an answer */
 void step_note(struct run *t, long ret, uint64_t val, const char *fmt, ...)

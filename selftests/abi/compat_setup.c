@@ -395,3 +395,78 @@ const struct scenario scenarios_setup[] = {
 	{ "file operations", file_operations },
 	{ 0 }
 };
+
+static void get_array(struct run *t, uint64_t count)
+{
+	uint64_t a[67];
+	unsigned int i;
+	long ret;
+
+	memset(a, 0xee, sizeof(a));
+	a[0] = count;
+	ret = dev_ioctl(t->fd, VHOST_GET_FEATURES_ARRAY, a);
+	step_note(t, ret, 0, "VHOST_GET_FEATURES_ARRAY, %u words", (unsigned int)count);
+	step_note(t, 0, ret ? 0 : a[1], "the first word");
+	for (i = 2; i < 5; i++)
+		step_note(t, 0, ret ? 0 : a[i], "word %u of %u", i, (unsigned int)count);
+}
+
+static void set_array(struct run *t, uint64_t count, unsigned int word, uint64_t val)
+{
+	uint64_t a[66] = { count };
+
+	a[word] = val;
+	step_note(t, dev_ioctl(t->fd, VHOST_SET_FEATURES_ARRAY, a), 0,
+		  "VHOST_SET_FEATURES_ARRAY, %u words, %#llx at %u", (unsigned int)count,
+		  (unsigned long long)val, word);
+}
+
+/* One word, on the last bytes that can be touched, and more of them said to follow. */
+static void array_at_edge(struct run *t)
+{
+	uint64_t *two = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			     -1, 0), *a = two + 510;
+
+	NEED(two != MAP_FAILED && !mprotect(two + 512, 4096, PROT_NONE));
+	a[0] = 1;
+	IO(t, VHOST_GET_FEATURES_ARRAY, a);
+	a[1] = BIT64(VIRTIO_F_VERSION_1);
+	IO(t, VHOST_SET_FEATURES_ARRAY, a);
+	a[0] = 2;
+	IO(t, VHOST_GET_FEATURES_ARRAY, a);
+	IO(t, VHOST_SET_FEATURES_ARRAY, a);
+	a[0] = 65;
+	step_note(t, dev_ioctl(t->fd, VHOST_GET_FEATURES_ARRAY, a), 0,
+		  "VHOST_GET_FEATURES_ARRAY, 65 words");
+	memset(a + 1, 0, sizeof(*a));
+	step_note(t, dev_ioctl(t->fd, VHOST_SET_FEATURES_ARRAY, a), 0,
+		  "VHOST_SET_FEATURES_ARRAY, 65 words");
+	IO(t, VHOST_GET_FEATURES_ARRAY, two + 512);
+	IO(t, VHOST_SET_FEATURES_ARRAY, two + 512);
+	munmap(two, 8192);
+}
+
+/* Of kernels whose vhost-net has it: words that it knows, and others. */
+static void features_array(struct run *t)
+{
+	const uint64_t modern = BIT64(VIRTIO_F_VERSION_1);
+	unsigned int bit;
+
+	for (bit = 0; bit < 5; bit++)
+		get_array(t, bit);
+	set_array(t, 0, 1, BIT64(63));
+	set_array(t, 1, 1, modern);
+	set_array(t, 1, 1, modern | BIT64(63));
+	set_array(t, 1, 2, BIT64(0));
+	for (bit = 0; bit < 64; bit++)
+		set_array(t, 2, 2, BIT64(bit));
+	set_array(t, 3, 3, 1);
+	set_array(t, 64, 64, 1);
+	set_array(t, 64, 1, modern);
+	array_at_edge(t);
+}
+
+const struct scenario scenarios_later[] = {
+	{ "features array", features_array },
+	{ NULL, NULL },
+};

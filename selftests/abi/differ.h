@@ -220,6 +220,9 @@ struct allowed {
 
 const struct allowed *allowance(const struct dseq *q, const struct note *intree,
 				const struct note *ours);
+/* allowance_needed - on a kernel whose vhost-net offers that? */
+bool allowance_needed(const struct allowed *a, uint64_t offered);
+
 extern const struct allowed allowed_ctl[], allowed_frames[];
 
 #endif

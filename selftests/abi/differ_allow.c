@@ -25,13 +25,14 @@ FITS(features_offered)
 	(void)q;
 	return s->op == OP_GET_FEATURES && answers(intree, 0, intree->val) &&
 	       answers(ours, 0, ours->val) &&
-	       intree->val == (ours->val & ~ours_only);
+	       !((intree->val ^ ours->val) & ~ours_only);
 }
 
 FITS(features_array)
 {
 	(void)q;
-	return s->op == OP_ARRAY && intree->ret < 0 && ours->ret == 0;
+	return s->op == OP_ARRAY && ours->ret == 0 &&
+	       (intree->ret < 0 || intree->val != ours->val);
 }
 
 FITS(no_memory)
@@ -121,6 +122,12 @@ const struct allowed allowed_frames[] = {
 	{ "indirect table out of order", "virtio 1.2, 2.7.5.3: linked by next; in-tree reads on", out_of_order, false },
 	{ NULL, NULL, NULL, false },
 };
+
+/* In-tree has set it, too, since it has buffers in order. */
+bool allowance_needed(const struct allowed *a, uint64_t offered)
+{
+	return a->fits != num_buffers || !(offered & BIT64(35));
+}
 
 const struct allowed *allowance(const struct dseq *q, const struct note *intree,
 				const struct note *ours)
