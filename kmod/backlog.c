@@ -27,7 +27,7 @@ struct vxdp_frame *vxdp_frame_alloc(u32 len, gfp_t gfp)
 	frame->head = len;
 	frame->local = false;
 	frame->nr_frags = 0;
-	frame->hdr = (struct virtio_net_hdr){};
+	frame->claim = (struct vxdp_claim){};
 	frame->frag = NULL;
 	return frame;
 }
@@ -35,7 +35,7 @@ struct vxdp_frame *vxdp_frame_alloc(u32 len, gfp_t gfp)
 /**
  * vxdp_frame_share() - a GSO frame of another port, whole
  * @xdp: the frame, in memory of a page_pool
- * @hdr: its virtio-net header
+ * @claim: what its header says
  * @gfp: GFP_ATOMIC where a program runs
  *
  * What is in frags is not copied but shared with who sends it: nobody writes to it
@@ -44,7 +44,7 @@ struct vxdp_frame *vxdp_frame_alloc(u32 len, gfp_t gfp)
  * Return: the frame, or NULL.
  */
 struct vxdp_frame *vxdp_frame_share(const struct xdp_buff *xdp,
-				    const struct virtio_net_hdr *hdr, gfp_t gfp)
+				    const struct vxdp_claim *claim, gfp_t gfp)
 {
 	u32 head = xdp->data_end - xdp->data, at, i, nr = 0;
 	const struct skb_shared_info *sinfo = NULL;
@@ -63,7 +63,7 @@ struct vxdp_frame *vxdp_frame_share(const struct xdp_buff *xdp,
 	frame->head = head;
 	frame->local = true;
 	frame->nr_frags = nr;
-	frame->hdr = *hdr;
+	frame->claim = *claim;
 	frame->frag = nr ? (void *)frame + at : NULL;
 	memcpy(frame->data, xdp->data, head);
 	for (i = 0; i < nr; i++) {

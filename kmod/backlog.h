@@ -9,7 +9,6 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/vhost_xdp.h>
-#include <linux/virtio_net.h>
 #include "compat.h"
 
 /**
@@ -19,7 +18,7 @@
  * @head: bytes of @data
  * @local: another port sent it
  * @nr_frags: entries of @frag
- * @hdr: its virtio-net header; all zero unless it is a GSO frame
+ * @claim: what its header says; all zero unless it is a GSO frame
  * @frag: what follows @data, in references to memory of a page_pool; NULL where
  *	@data is all
  * @data: from the Ethernet header on
@@ -30,7 +29,7 @@ struct vxdp_frame {
 	u32 head;
 	bool local;
 	u8 nr_frags;
-	struct virtio_net_hdr hdr;
+	struct vxdp_claim claim;
 	skb_frag_t *frag;
 	u8 data[] __counted_by(head);
 };
@@ -50,7 +49,7 @@ struct vxdp_backlog {
 
 struct vxdp_frame *vxdp_frame_alloc(u32 len, gfp_t gfp);
 struct vxdp_frame *vxdp_frame_share(const struct xdp_buff *xdp,
-				    const struct virtio_net_hdr *hdr, gfp_t gfp);
+				    const struct vxdp_claim *claim, gfp_t gfp);
 void vxdp_frame_free(struct vxdp_frame *frame);
 u32 vxdp_frames_free(struct list_head *frames);
 void vxdp_buff_read(const struct xdp_buff *xdp, u32 off, void *to, u32 len);

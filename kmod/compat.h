@@ -13,8 +13,33 @@
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/version.h>
+#include <linux/virtio_net.h>
 #include <net/sock.h>
 #include <net/xdp.h>
+#include "core/net_hdr.h"
+
+/* From 6.17 on skbs, taps and vhost-net know GSO frames in a UDP tunnel. */
+#ifdef VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_MAPPED
+#define VXDP_TUNNEL_GSO	1
+#else
+#define VXDP_TUNNEL_GSO	0
+#endif
+
+/* As virtio_net_hdr_to_skb(), and of such tunnels, too, where they can be. */
+static inline int vxdp_claim_to_skb(struct sk_buff *skb, const struct vxdp_claim *claim)
+{
+#if VXDP_TUNNEL_GSO
+	struct virtio_net_hdr_v1_hash_tunnel hdr = {
+		.outer_th_offset = cpu_to_le16(claim->outer_l4),
+		.inner_nh_offset = cpu_to_le16(claim->inner_l3),
+	};
+
+	memcpy(&hdr, &claim->hdr, sizeof(claim->hdr));
+	return virtio_net_hdr_tnl_to_skb(skb, &hdr, true, true, true);
+#else
+	return virtio_net_hdr_to_skb(skb, &claim->hdr, true);
+#endif
+}
 
 /* 6.12 answered NULL before a stable update made it an error pointer. */
 static inline struct vhost_task *

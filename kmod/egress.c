@@ -221,7 +221,7 @@ static bool take_back(struct batch *b, struct vxdp_tx_slot *slot)
 	if (likely(xdp->data == frame->data && xdp->data_end == frame->data + frame->len &&
 		   xdp->flags == frame->flags))
 		return true;
-	slot->hdr.csum_start += vxdp_egress_shift(&b->e);
+	vxdp_claim_shift(&slot->claim, vxdp_egress_shift(&b->e));
 	return !xdp_update_frame_from_buff(xdp, frame);
 }
 
@@ -237,7 +237,7 @@ static __always_inline void to_uplink(struct batch *b, struct vxdp_tx_slot *slot
 		vxdp_uplink_add(&b->out, slot->frame);
 	} else if (vxdp_slot_is_gso(slot)) {
 		vxdp_uplink_flush(&b->out);
-		vxdp_uplink_send_gso(q->port, b->dev, slot->frame, &slot->hdr);
+		vxdp_uplink_send_gso(q->port, b->dev, slot->frame, &slot->claim);
 		q->skbs_until = jiffies + SKBS_AFTER_GSO;
 	} else if (time_before(jiffies, q->skbs_until)) {
 		vxdp_uplink_flush(&b->out);
@@ -476,7 +476,7 @@ static u32 fill_kvec(struct kvec *kv, const struct xdp_frame *frame)
 static void pass(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
 {
 	u32 len = xdp_get_frame_len(slot->frame), n;
-	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	struct vxdp_net_hdr hdr = {};
 	struct kvec kv[MAX_SKB_FRAGS + 2];
 	struct iov_iter it;
 
@@ -485,7 +485,7 @@ static void pass(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
 			drop(q, slot, VHOST_XDP_STAT_TX_DROP_NO_SOCK);
 			return;
 		}
-		hdr.hdr = slot->hdr;
+		hdr = vxdp_net_hdr_of(&slot->claim, 0);
 		hdr.hdr.hdr_len = 0;
 	}
 	kv[0] = (struct kvec){ &hdr, q->sock_hlen };
@@ -497,7 +497,7 @@ static void pass(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
 
 static void pass_copies(struct vxdp_queue *q)
 {
-	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	struct vxdp_net_hdr hdr = {};
 	struct vxdp_frame *frame;
 	struct iov_iter it;
 	struct kvec kv[2];

@@ -119,11 +119,15 @@ static struct vxdp_frame *cut_segment(const struct vxdp_gso *gso,
 	return frame;
 }
 
-static bool takes_whole(const struct vxdp_queue *q, const struct vxdp_gso *gso, u8 gso_type)
+static bool takes_whole(const struct vxdp_queue *q, const struct vxdp_gso *gso,
+			const struct vxdp_claim *claim)
 {
+	/* Where its headers have no room to say where a tunnel begins and ends. */
+	if (gso->outer_l4 && q->hdr_len < sizeof(struct vxdp_net_hdr))
+		return false;
 	if (gso->type == VIRTIO_NET_HDR_GSO_UDP_L4 && vxdp_gso_segs(gso) > UDP_WHOLE_MAX)
 		return false;
-	return vxdp_taker_takes(&q->taker, gso_type);
+	return vxdp_taker_takes(&q->taker, &claim->hdr);
 }
 
 /*
@@ -133,35 +137,31 @@ static bool takes_whole(const struct vxdp_queue *q, const struct vxdp_gso *gso, 
  */
 static int deliver_whole(struct vxdp_port *port, struct vxdp_queue *q,
 			 const struct xdp_buff *xdp, const struct vxdp_gso *gso,
-			 const struct virtio_net_hdr *from)
+			 const struct vxdp_claim *from)
 {
-	struct virtio_net_hdr hdr = {
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.gso_type = gso->type | (from->gso_type & VIRTIO_NET_HDR_GSO_ECN),
-		.hdr_len = gso->hdr_len,
-		.gso_size = gso->size,
-		.csum_start = gso->l4,
-		.csum_offset = from->csum_offset,
-	};
+	const struct vxdp_claim claim = vxdp_gso_claim(gso, from);
 	struct vxdp_frame *frame;
 	LIST_HEAD(frames);
 
-	if (vxdp_put_gso(q, xdp, gso->len, &hdr))
+	if (vxdp_put_gso(q, xdp, gso->len, &claim))
 		return 0;
 	if (is_full(port, q))
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
-	frame = vxdp_frame_share(xdp, &hdr, GFP_ATOMIC);
+	frame = vxdp_frame_share(xdp, &claim, GFP_ATOMIC);
 	if (!frame)
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_NOMEM, -ENOMEM);
 	list_add(&frame->node, &frames);
 	return enqueue(port, q, &frames, vxdp_frame_weight(frame));
 }
 
-/* A GSO frame of another guest: as it is, or cut for a guest that does not take it. */
-static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
+/*
+ * A GSO frame of another guest: as it is, or cut for a guest that does not take it. Not
+ * inlined, or plain frames would pay for its room on the stack.
+ */
+static noinline int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
 		       const struct vxdp_egress *e)
 {
-	struct virtio_net_hdr hdr = e->slot->hdr;
+	struct vxdp_claim claim = e->slot->claim;
 	const struct xdp_buff *xdp = &e->xdp;
 	struct vxdp_frame *frame;
 	struct vxdp_gso gso;
@@ -169,13 +169,13 @@ static int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
 	u32 i, nr;
 
 	/* A program has had its hands on it: find the headers again. */
-	hdr.csum_start += vxdp_egress_shift(e);
-	if (vxdp_gso_parse(&gso, &hdr, xdp->data, xdp->data_end - xdp->data,
+	vxdp_claim_shift(&claim, vxdp_egress_shift(e));
+	if (vxdp_gso_parse(&gso, &claim, xdp->data, xdp->data_end - xdp->data,
 			   xdp_get_buff_len(xdp)))
 		return -EINVAL;
 
-	if (takes_whole(q, &gso, hdr.gso_type))
-		return deliver_whole(port, q, xdp, &gso, &hdr);
+	if (takes_whole(q, &gso, &claim))
+		return deliver_whole(port, q, xdp, &gso, &claim);
 	if (is_full(port, q))
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
 	nr = vxdp_gso_segs(&gso);

@@ -44,25 +44,22 @@ static long set_features(struct vxdp_queue *q, void __user *argp)
 		return -EFAULT;
 	if (features & ~q->offered)
 		return -EOPNOTSUPP;
-	return vxdp_queue_set_features(q, features);
+	return vxdp_queue_set_features(q, features, 0);
 }
 
 /* Words of features that are read behind the count: what more is for is not known. */
 #define FEATURE_WORDS_MAX	64
 
-/* What there is room for; zeroes behind the one word that there is. */
+/* What there is room for; zeroes behind the words that there are. */
 static long get_features_array(struct vxdp_queue *q, u64 __user *argp)
 {
-	u64 count;
+	u64 count, word[FEATURE_WORDS_MAX] = { q->offered, q->offered_more };
 
 	if (copy_from_user(&count, argp, sizeof(count)))
 		return -EFAULT;
 	if (count > FEATURE_WORDS_MAX)
 		return -E2BIG;
-	argp++;
-	if (count && put_u64(argp, q->offered))
-		return -EFAULT;
-	return count > 1 && clear_user(argp + 1, (count - 1) * sizeof(*argp)) ? -EFAULT : 0;
+	return copy_to_user(argp + 1, word, count * sizeof(*word)) ? -EFAULT : 0;
 }
 
 static long set_features_array(struct vxdp_queue *q, u64 __user *argp)
@@ -75,9 +72,10 @@ static long set_features_array(struct vxdp_queue *q, u64 __user *argp)
 		return -E2BIG;
 	if (copy_from_user(word, argp + 1, count * sizeof(*word)))
 		return -EFAULT;
-	if (word[0] & ~q->offered || memchr_inv(word + 1, 0, sizeof(word) - sizeof(*word)))
+	if (word[0] & ~q->offered || word[1] & ~q->offered_more ||
+	    memchr_inv(word + 2, 0, sizeof(word) - 2 * sizeof(*word)))
 		return -EOPNOTSUPP;
-	return vxdp_queue_set_features(q, word[0]);
+	return vxdp_queue_set_features(q, word[0], word[1]);
 }
 
 static long set_fork(struct vxdp_queue *q, u8 __user *argp)

@@ -435,6 +435,8 @@ int vxdp_port_add_queue(struct vxdp_port *port, struct vxdp_queue *q)
 	} else {
 		q->index = free_index(port);
 		q->offered = VXDP_FEATURES & port->conf.features;
+		/* Who narrows the set has no word for these. */
+		q->offered_more = q->offered == VXDP_FEATURES ? VXDP_FEATURES_MORE : 0;
 		list_for_each_entry(after, &port->queues, node) {
 			if (after->index > q->index)
 				break;

@@ -138,17 +138,17 @@ static void write_bytes(struct cursor *to, const void *from, u32 len)
 }
 
 static void write_frame(struct vxdp_queue *q, const struct place *place,
-			const struct xdp_buff *xdp, const struct virtio_net_hdr *from, bool strip)
+			const struct xdp_buff *xdp, const struct vxdp_claim *claim, bool strip)
 {
-	struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = cpu_to_le16(place->heads) };
+	struct vxdp_net_hdr hdr = { .num_buffers = cpu_to_le16(place->heads) };
 	struct cursor to = { place->piece, place->piece + place->nr };
 	const u32 macs = 2 * ETH_ALEN;
 	const struct skb_shared_info *sinfo;
 	const void *data = xdp->data;
 	u32 i;
 
-	if (from)
-		hdr.hdr = *from;
+	if (claim)
+		hdr = vxdp_net_hdr_of(claim, place->heads);
 	write_bytes(&to, &hdr, q->hdr_len);
 	if (strip) {
 		write_bytes(&to, data, macs);
@@ -192,7 +192,7 @@ static void commit(struct vxdp_fast *f, const struct place *to)
 
 /* Any frame, any buffers. */
 static noinline bool put_any(struct vxdp_queue *q, const struct xdp_buff *xdp,
-			     const struct virtio_net_hdr *hdr, u32 len, bool strip)
+			     const struct vxdp_claim *claim, u32 len, bool strip)
 {
 	struct place *to = this_cpu_ptr(places);
 
@@ -201,7 +201,7 @@ static noinline bool put_any(struct vxdp_queue *q, const struct xdp_buff *xdp,
 		return false;
 	if (!find_place(q, to, q->hdr_len + len))
 		return false;
-	write_frame(q, to, xdp, hdr, strip);
+	write_frame(q, to, xdp, claim, strip);
 	if (q->fast.log)
 		log_place(q, to);
 	commit(&q->fast, to);
@@ -272,7 +272,7 @@ bool vxdp_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool st
  * @q: whose guest, which takes it
  * @xdp: the frame
  * @len: its length
- * @hdr: its virtio-net header
+ * @claim: what its header is to say
  *
  * As vxdp_put(), which see. The ring stays softirqs', so such frames and others
  * between two guests need no worker's turn to stay in order.
@@ -281,7 +281,7 @@ bool vxdp_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool st
  * Return: false where it is the backlog's; softirqs do not own the ring then.
  */
 bool vxdp_put_gso(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
-		  const struct virtio_net_hdr *hdr)
+		  const struct vxdp_claim *claim)
 {
 	struct vxdp_fast *f = &q->fast;
 	bool done = false;
@@ -290,7 +290,7 @@ bool vxdp_put_gso(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
 		return false;
 	vxdp_lock(&f->pages.lock);
 	if (f->on) {
-		done = vxdp_fast_ready(q, false) && put_any(q, xdp, hdr, len, false);
+		done = vxdp_fast_ready(q, false) && put_any(q, xdp, claim, len, false);
 		if (done)
 			count_local(q, len);
 		else

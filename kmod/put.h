@@ -61,14 +61,24 @@ static __always_inline void vxdp_put_bytes(void *to, const void *from, unsigned 
 #endif
 }
 
+/* Bytes that vxdp_put_header() writes; a header of 10 and the shortest frame have them. */
+#define VXDP_PUT_HEADER	(VXDP_TUNNEL_GSO ? sizeof(struct vxdp_net_hdr) : \
+			 sizeof(struct virtio_net_hdr_mrg_rxbuf))
+static_assert(sizeof(struct vxdp_net_hdr) <= sizeof(struct virtio_net_hdr) + ETH_HLEN);
+
 /*
- * The header: nothing, but one buffer where that is said. 12 bytes; the last two may
- * be the frame's, which comes next.
+ * The header: nothing, but one buffer where that is said. However long it is; what is
+ * behind its end is the frame's, which comes next.
  */
 static __always_inline void vxdp_put_header(void *at)
 {
 	put_unaligned(0ULL, (u64 *)at);
-	put_unaligned_le32(1U << 16, at + 8);
+	if (VXDP_TUNNEL_GSO) {
+		put_unaligned_le64(1U << 16, at + 8);
+		put_unaligned(0ULL, (u64 *)(at + 16));
+	} else {
+		put_unaligned_le32(1U << 16, at + 8);
+	}
 }
 
 /*
@@ -81,8 +91,7 @@ static __always_inline bool vxdp_put_across(const struct vxdp_fast *f, u64 gpa, 
 	u32 part = PAGE_SIZE - offset_in_page(gpa);
 	void *next = vxdp_pages_find(&f->pages, gpa + part);
 
-	/* The header is written as 12 bytes. */
-	if (!next || part < sizeof(struct virtio_net_hdr_mrg_rxbuf) ||
+	if (!next || part < VXDP_PUT_HEADER ||
 	    f->hdr_len + len - part > PAGE_SIZE)
 		return false;
 	vxdp_put_header(at);
@@ -155,7 +164,7 @@ static __always_inline bool vxdp_put_simple(struct vxdp_fast *f, const void *dat
 bool vxdp_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool strip,
 	      bool local);
 bool vxdp_put_gso(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
-		  const struct virtio_net_hdr *hdr);
+		  const struct vxdp_claim *claim);
 bool vxdp_put_possible(struct vxdp_queue *q);
 int vxdp_put_init(void);
 void vxdp_put_exit(void);

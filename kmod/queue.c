@@ -247,7 +247,7 @@ int vxdp_queue_reset_owner(struct vxdp_queue *q)
 	stop(q);
 	cleanup(q);
 	q->vmm_thread = true;
-	vxdp_queue_set_features(q, 0);
+	vxdp_queue_set_features(q, 0, 0);
 	vxdp_queue_set_memory(q, mem);
 	return 0;
 }
@@ -286,13 +286,14 @@ static bool layout_ok(struct vxdp_queue *q, u64 features)
  * vxdp_queue_set_features() - VHOST_SET_FEATURES
  * @q: the queue pair; its lock held
  * @features: a subset of what was offered
+ * @more: likewise, from the 64th feature on
  *
  * With VIRTIO_F_ACCESS_PLATFORM there is an IOTLB afterwards, an empty one.
  *
  * Return: 0; -EFAULT where all is to be logged and the log has no room; -EBUSY where
  * a ring that runs would become packed, or cease to be; -ENOMEM.
  */
-int vxdp_queue_set_features(struct vxdp_queue *q, u64 features)
+int vxdp_queue_set_features(struct vxdp_queue *q, u64 features, u64 more)
 {
 	bool mrg = features & ((1ULL << VIRTIO_NET_F_MRG_RXBUF) |
 			       (1ULL << VIRTIO_F_VERSION_1));
@@ -315,6 +316,8 @@ int vxdp_queue_set_features(struct vxdp_queue *q, u64 features)
 	q->features = features;
 	q->hdr_len = mrg ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
 			   sizeof(struct virtio_net_hdr);
+	if (more)
+		q->hdr_len = sizeof(struct vxdp_net_hdr);
 	q->vhost_hlen = 0;
 	q->sock_hlen = 0;
 	if (features & (1ULL << VHOST_NET_F_VIRTIO_NET_HDR))

@@ -31,6 +31,11 @@
 	 (1ULL << VIRTIO_F_ACCESS_PLATFORM) |				      \
 	 (1ULL << VHOST_NET_F_VIRTIO_NET_HDR))
 
+/* Of the second word of features: bit 65 is here bit 1. */
+#define VXDP_FEATURES_MORE							      \
+	(VXDP_TUNNEL_GSO ? (1ULL << (VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO - 64)) |	      \
+			   (1ULL << (VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO - 64)) : 0)
+
 /* Packets a ring may use of the worker before the other ring has its turn. */
 #define VXDP_BUDGET		256
 /* Bytes likewise, as in-tree vhost. */
@@ -102,6 +107,7 @@ struct vxdp_scratch {
  * @node: in port->queues; port->lock
  * @xsk: the port's AF_XDP socket for this index, or NULL; immutable
  * @offered: features that VHOST_GET_FEATURES offers; immutable
+ * @offered_more: those from the 64th on; immutable
  * @lock: taken by every ioctl; protects what follows, down to @hdr_len
  * @mm: the owner's, or NULL
  * @mem: the memory table; rings have the same pointer, under their own locks
@@ -143,6 +149,7 @@ struct vxdp_queue {
 	struct list_head node;
 	struct vxdp_xsk *xsk;
 	u64 offered;
+	u64 offered_more;
 
 	struct mutex lock;
 	struct mm_struct *mm;
@@ -185,7 +192,7 @@ void vxdp_queue_sever(struct vxdp_queue *q);
 int vxdp_queue_set_owner(struct vxdp_queue *q);
 int vxdp_queue_check_owner(struct vxdp_queue *q);
 int vxdp_queue_reset_owner(struct vxdp_queue *q);
-int vxdp_queue_set_features(struct vxdp_queue *q, u64 features);
+int vxdp_queue_set_features(struct vxdp_queue *q, u64 features, u64 more);
 void vxdp_queue_set_backend_features(struct vxdp_queue *q, u64 features);
 int vxdp_queue_set_memory(struct vxdp_queue *q, struct vxdp_memory *mem);
 int vxdp_queue_set_log_base(struct vxdp_queue *q, u64 base);

@@ -173,7 +173,7 @@ static enum outcome fault(struct rx *rx, struct room *room)
 
 /* A frame where it waits. */
 struct source {
-	const struct virtio_net_hdr *hdr;	/* all zero unless it is a GSO frame */
+	const struct vxdp_claim *claim;		/* all zero unless it is a GSO frame */
 	const struct vxdp_piece *piece;
 	u32 nr;
 	u32 len;
@@ -194,9 +194,9 @@ static bool copy_pieces(const struct source *from, struct iov_iter *it)
 
 static enum outcome put_frame(struct rx *rx, const struct source *from)
 {
-	struct virtio_net_hdr_mrg_rxbuf hdr = {};
 	struct vxdp_queue *q = rx->q;
 	u64 need = q->hdr_len + from->len;
+	struct vxdp_net_hdr hdr;
 	enum outcome ret;
 	struct iov_iter it;
 	struct room room;
@@ -209,8 +209,7 @@ static enum outcome put_frame(struct rx *rx, const struct source *from)
 	if (ret != DONE)
 		return ret;
 
-	hdr.num_buffers = cpu_to_le16(room.heads);
-	hdr.hdr = *from->hdr;
+	hdr = vxdp_net_hdr_of(from->claim, room.heads);
 	iov_iter_init(&it, ITER_DEST, q->scratch->iov, room.iovs, room.len);
 	if (copy_to_iter(&hdr, q->hdr_len, &it) != q->hdr_len || !copy_pieces(from, &it))
 		return fault(rx, &room);
@@ -244,7 +243,7 @@ static enum outcome from_backlog(struct rx *rx)
 	if (!frame)
 		return NONE;
 	from = (struct source){
-		.hdr = &frame->hdr,
+		.claim = &frame->claim,
 		.piece = piece,
 		.nr = find_pieces(frame, piece),
 		.len = frame->len,
@@ -263,7 +262,7 @@ static enum outcome from_backlog(struct rx *rx)
 
 static enum outcome from_xsk(struct rx *rx)
 {
-	static const struct virtio_net_hdr plain;
+	static const struct vxdp_claim plain;
 	struct vxdp_xsk *x = rx->q->xsk;
 	struct vxdp_xsk_frame frame;
 	struct source from;
@@ -272,7 +271,7 @@ static enum outcome from_xsk(struct rx *rx)
 	if (!x || !vxdp_xsk_peek(x, &frame))
 		return NONE;
 	from = (struct source){
-		.hdr = &plain,
+		.claim = &plain,
 		.piece = frame.piece,
 		.nr = frame.nr,
 		.len = frame.len,
@@ -298,11 +297,11 @@ static void discard(struct socket *sock)
 
 static bool put_num_buffers(struct vxdp_queue *q, struct iov_iter *it, u16 heads)
 {
-	struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = cpu_to_le16(heads) };
+	struct vxdp_net_hdr hdr = { .num_buffers = cpu_to_le16(heads) };
 
 	if (q->vhost_hlen)
 		return copy_to_iter(&hdr, q->vhost_hlen, it) == q->vhost_hlen;
-	if (q->sock_hlen < sizeof(hdr))
+	if (q->sock_hlen < sizeof(struct virtio_net_hdr_mrg_rxbuf))
 		return true;
 	iov_iter_advance(it, offsetof(typeof(hdr), num_buffers));
 	return copy_to_iter(&hdr.num_buffers, sizeof(hdr.num_buffers), it) ==

@@ -142,8 +142,8 @@ static u32 copy_frame(struct xdp_frame *frame, struct iov_iter *it)
 static void complete_csum(struct vxdp_tx_slot *slot)
 {
 	struct xdp_frame *frame = slot->frame;
-	void *start = frame->data + slot->hdr.csum_start;
-	u32 done = frame->len - slot->hdr.csum_start, size;
+	void *start = frame->data + slot->claim.hdr.csum_start;
+	u32 done = frame->len - slot->claim.hdr.csum_start, size;
 	__wsum sum = csum_partial(start, done, 0);
 	struct skb_shared_info *sinfo;
 	__sum16 folded;
@@ -161,7 +161,7 @@ static void complete_csum(struct vxdp_tx_slot *slot)
 	folded = csum_fold(sum);
 	if (!folded)
 		folded = CSUM_MANGLED_0;
-	memcpy(start + slot->hdr.csum_offset, &folded, sizeof(folded));
+	memcpy(start + slot->claim.hdr.csum_offset, &folded, sizeof(folded));
 }
 
 static u32 finish_frame(struct vxdp_tx_slot *slot)
@@ -169,12 +169,12 @@ static u32 finish_frame(struct vxdp_tx_slot *slot)
 	struct xdp_frame *frame = slot->frame;
 	struct vxdp_gso gso;
 
-	if (slot->hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+	if (slot->claim.hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
 		slot->flags |= VXDP_SLOT_GSO;
-		return vxdp_gso_parse(&gso, &slot->hdr, frame->data, frame->len,
+		return vxdp_gso_parse(&gso, &slot->claim, frame->data, frame->len,
 				      xdp_get_frame_len(frame));
 	}
-	if (slot->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+	if (slot->claim.hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
 		slot->flags |= VXDP_SLOT_CSUM;
 		complete_csum(slot);
 	}
@@ -193,6 +193,7 @@ static u32 finish_frame(struct vxdp_tx_slot *slot)
 u32 vxdp_slot_build(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
 		    const struct vxdp_chain *chain)
 {
+	struct vxdp_net_hdr hdr = {};
 	struct iov_iter it;
 	u32 len, head, why;
 
@@ -202,11 +203,11 @@ u32 vxdp_slot_build(struct vxdp_queue *q, struct vxdp_tx_slot *slot,
 		return VHOST_XDP_STAT_TX_DROP_OVERSIZE;
 	len = chain->out_len - q->hdr_len;
 	iov_iter_init(&it, ITER_SOURCE, chain->iov, chain->out_num, chain->out_len);
-	if (copy_from_iter(&slot->hdr, sizeof(slot->hdr), &it) != sizeof(slot->hdr))
+	if (copy_from_iter(&hdr, q->hdr_len, &it) != q->hdr_len)
 		return VHOST_XDP_STAT_TX_DROP_FAULT;
-	iov_iter_advance(&it, q->hdr_len - sizeof(slot->hdr));
-	head = head_of(&slot->hdr, len);
-	why = vxdp_net_hdr_check(&slot->hdr, len, VXDP_BUF_MAX);
+	slot->claim = vxdp_claim_of(&hdr);
+	head = head_of(&slot->claim.hdr, len);
+	why = vxdp_net_hdr_check(&slot->claim.hdr, len, VXDP_BUF_MAX);
 	if (why)
 		return why;
 
@@ -225,12 +226,12 @@ static noinline int finish_plain(struct vxdp_queue *q, struct vxdp_tx_slot *slot
 {
 	u32 why;
 
-	memcpy(&slot->hdr, slot->frame->data - q->hdr_len, sizeof(slot->hdr));
-	if (slot->hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+	memcpy(&slot->claim.hdr, slot->frame->data - q->hdr_len, sizeof(slot->claim.hdr));
+	if (slot->claim.hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
 		vxdp_slot_free(slot);
 		return 0;
 	}
-	why = vxdp_net_hdr_check(&slot->hdr, slot->frame->len, VXDP_BUF_MAX);
+	why = vxdp_net_hdr_check(&slot->claim.hdr, slot->frame->len, VXDP_BUF_MAX);
 	if (!why)
 		why = finish_frame(slot);
 	if (!why)

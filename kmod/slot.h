@@ -5,13 +5,13 @@
 #ifndef VXDP_SLOT_H
 #define VXDP_SLOT_H
 
-#include <linux/virtio_net.h>
 #include <net/xdp.h>
+#include "core/net_hdr.h"
 #include "core/plain.h"
 
 struct vxdp_queue;
 
-/* It is a GSO frame: @hdr says of what kind. */
+/* It is a GSO frame: @claim says of what kind. */
 #define VXDP_SLOT_GSO	BIT(0)
 /* Its checksum was ours to complete. */
 #define VXDP_SLOT_CSUM	BIT(1)
@@ -22,12 +22,12 @@ struct vxdp_queue;
  * struct vxdp_tx_slot - a frame of the guest's on its way out
  * @frame: the frame, as drivers take it, in memory of a page_pool, which begins with it
  * @flags: VXDP_SLOT_*
- * @hdr: its header, where it is a GSO frame or had a checksum to complete
+ * @claim: what its header says, where it is a GSO frame or had a checksum to complete
  */
 struct vxdp_tx_slot {
 	struct xdp_frame *frame;
 	u32 flags;
-	struct virtio_net_hdr hdr;
+	struct vxdp_claim claim;
 };
 
 static inline bool vxdp_slot_is_gso(const struct vxdp_tx_slot *slot)

@@ -16,6 +16,7 @@
 #include <linux/seq_file.h>
 #include <linux/virtio_net.h>
 #include <net/sock.h>
+#include <vhost_later.h>
 #include "taker.h"
 
 /* Protects the list and what is in it; inside RTNL. */
@@ -44,6 +45,11 @@ static u32 takes_of(const struct net_device *dev)
 		takes |= BIT(VIRTIO_NET_HDR_GSO_UDP_L4);
 	if (f & NETIF_F_TSO_ECN)
 		takes |= VXDP_TAKES_ECN;
+	/* A tap has them from 6.17 on. */
+	if (f & NETIF_F_GSO_UDP_TUNNEL)
+		takes |= VXDP_TAKES_TUNNEL;
+	if (f & NETIF_F_GSO_UDP_TUNNEL_CSUM)
+		takes |= VXDP_TAKES_TUNNEL_CSUM;
 	return takes;
 }
 
@@ -136,18 +142,24 @@ void vxdp_taker_forget(struct vxdp_taker *t)
 /**
  * vxdp_taker_takes() - does the guest take such a frame whole?
  * @t: whose
- * @gso_type: VIRTIO_NET_HDR_GSO_*
+ * @hdr: what is said of it
  *
  * Context: any.
  * Return: false also where nothing is known.
  */
-bool vxdp_taker_takes(const struct vxdp_taker *t, u8 gso_type)
+bool vxdp_taker_takes(const struct vxdp_taker *t, const struct virtio_net_hdr *hdr)
 {
-	u32 takes = READ_ONCE(t->takes), type = gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
+	const u8 more = VIRTIO_NET_HDR_GSO_ECN | VIRTIO_NET_HDR_GSO_UDP_TUNNEL;
+	u32 takes = READ_ONCE(t->takes), needs = BIT(hdr->gso_type & ~more);
 
-	if (type >= 31 || !(takes & BIT(type)))
-		return false;
-	return !(gso_type & VIRTIO_NET_HDR_GSO_ECN) || takes & VXDP_TAKES_ECN;
+	if (hdr->gso_type & VIRTIO_NET_HDR_GSO_ECN)
+		needs |= VXDP_TAKES_ECN;
+	if (hdr->gso_type & VIRTIO_NET_HDR_GSO_UDP_TUNNEL) {
+		needs |= VXDP_TAKES_TUNNEL;
+		if (hdr->flags & VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM)
+			needs |= VXDP_TAKES_TUNNEL_CSUM;
+	}
+	return (takes & needs) == needs;
 }
 
 static int netdev_event(struct notifier_block *nb, unsigned long event, void *ptr)

@@ -10,8 +10,8 @@
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
 #include <linux/rtnetlink.h>
-#include <linux/virtio_net.h>
 #include <net/gso.h>
+#include "compat.h"
 #include "netlink.h"
 #include "uplink.h"
 #include "xsk.h"
@@ -211,9 +211,14 @@ static u32 max_len(const struct net_device *dev)
 
 static bool gso_fits(const struct sk_buff *skb, const struct net_device *dev)
 {
+	u32 max = max_len(dev);
+
 	if (!skb_is_gso(skb))
-		return skb->len <= max_len(dev);
-	return skb_gso_validate_mac_len(skb, max_len(dev));
+		return skb->len <= max;
+	/* Of UDP in a tunnel the kernel does not count the inner UDP header. */
+	if (skb->encapsulation && skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4)
+		max -= sizeof(struct udphdr);
+	return skb_gso_validate_mac_len(skb, max);
 }
 
 static void drop(struct vxdp_port *port, struct xdp_frame *frame, u32 why)
@@ -355,16 +360,16 @@ void vxdp_uplink_flush(struct vxdp_out *out)
  * @port: who counts
  * @dev: its uplink
  * @frame: the frame, which is gone afterwards
- * @hdr: its header, held against the frame by vxdp_gso_parse(); what a program put in
- *	front since is in csum_start
+ * @claim: what its header says, held against the frame by vxdp_gso_parse(); what a
+ *	program put in front since is in its offsets
  *
  * Context: as vxdp_uplink_begin().
  */
 void vxdp_uplink_send_gso(struct vxdp_port *port, struct net_device *dev,
-			  struct xdp_frame *frame, const struct virtio_net_hdr *hdr)
+			  struct xdp_frame *frame, const struct vxdp_claim *claim)
 {
 	u32 len = xdp_get_frame_len(frame), problem = link_problem(dev);
-	struct virtio_net_hdr moved = *hdr;
+	struct vxdp_claim moved = *claim;
 	struct sk_buff *skb;
 
 	if (problem) {
@@ -378,11 +383,11 @@ void vxdp_uplink_send_gso(struct vxdp_port *port, struct net_device *dev,
 	}
 
 	if (move_tag(skb))
-		moved.csum_start -= VLAN_HLEN;
+		vxdp_claim_shift(&moved, -VLAN_HLEN);
 	skb_reset_mac_header(skb);
 	skb_set_network_header(skb, ETH_HLEN);
-	moved.hdr_len = 0;
-	if (virtio_net_hdr_to_skb(skb, &moved, true))
+	moved.hdr.hdr_len = 0;
+	if (vxdp_claim_to_skb(skb, &moved))
 		problem = VHOST_XDP_STAT_TX_DROP_GSO;
 	else if (!gso_fits(skb, dev))
 		problem = VHOST_XDP_STAT_TX_DROP_MTU;

@@ -102,16 +102,65 @@ static bool ipv6_ok(const struct vxdp_gso *gso, const u8 *head, u8 proto)
 	return off == gso->l4 && next == proto;
 }
 
-static bool l3_ok(struct vxdp_gso *gso, const u8 *head, u32 avail)
+static bool l3_ok(const struct vxdp_gso *gso, const u8 *head, __be16 l3)
 {
 	u8 proto = is_tcp(gso) ? IPPROTO_TCP : IPPROTO_UDP;
-	__be16 l3 = find_l3(gso, head, avail);
 
 	if (l3 == htons(ETH_P_IP))
 		return gso->type != VIRTIO_NET_HDR_GSO_TCPV6 && ipv4_ok(gso, head, proto);
 	if (l3 == htons(ETH_P_IPV6))
 		return gso->type != VIRTIO_NET_HDR_GSO_TCPV4 && ipv6_ok(gso, head, proto);
 	return false;
+}
+
+/* A tunnel is a UDP datagram of its own, around all that comes behind. */
+static struct vxdp_gso outer_of(const struct vxdp_gso *gso)
+{
+	return (struct vxdp_gso){
+		.type = VIRTIO_NET_HDR_GSO_UDP_L4,
+		.l3 = gso->outer_l3,
+		.l4 = gso->outer_l4,
+	};
+}
+
+/*
+ * The headers must come one behind the other: the outer ones, which are held to what
+ * is claimed as those of any UDP frame, whatever the tunnel has, the inner ones. Of the
+ * outer checksum either we make it, or there is none: it could not be the same for each
+ * frame.
+ */
+static bool tunnel_ok(struct vxdp_gso *gso, const struct vxdp_claim *claim,
+		      const u8 *head, u32 avail)
+{
+	u8 kind = claim->hdr.gso_type & VIRTIO_NET_HDR_GSO_UDP_TUNNEL;
+	struct vxdp_gso outer;
+	struct udphdr udp;
+	__be16 l3;
+
+	gso->outer_l4 = claim->outer_l4;
+	gso->outer_csum = claim->hdr.flags & VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM;
+	gso->l3 = claim->inner_l3;
+	if (gso->outer_l4 + sizeof(udp) > gso->l3 || gso->l3 >= gso->l4)
+		return false;
+	outer = outer_of(gso);
+	l3 = find_l3(&outer, head, avail);
+	gso->outer_l3 = outer.l3;
+	if (kind != (l3 == htons(ETH_P_IP) ? VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 :
+					     VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6) ||
+	    !l3_ok(&outer, head, l3))
+		return false;
+	memcpy(&udp, head + gso->outer_l4, sizeof(udp));
+	return gso->outer_csum || !udp.check;
+}
+
+/* What the type does not say of what is within, the IP header does. */
+static bool headers_ok(struct vxdp_gso *gso, const struct vxdp_claim *claim,
+		       const u8 *head, u32 avail)
+{
+	if (!(claim->hdr.gso_type & VIRTIO_NET_HDR_GSO_UDP_TUNNEL))
+		return l3_ok(gso, head, find_l3(gso, head, avail));
+	return tunnel_ok(gso, claim, head, avail) &&
+	       l3_ok(gso, head, htons(head[gso->l3] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6));
 }
 
 static u16 l4_len(const struct vxdp_gso *gso, const u8 *head)
@@ -127,27 +176,32 @@ static u16 l4_len(const struct vxdp_gso *gso, const u8 *head)
 /**
  * vxdp_gso_parse() - find the headers of a GSO frame, and hold the claim to them
  * @gso: out: the frame's shape
- * @hdr: its header, passed by vxdp_net_hdr_check()
+ * @claim: what its header says, passed by vxdp_net_hdr_check()
  * @head: the frame's first bytes
  * @avail: how many of them
  * @len: the frame, bytes
  *
  * virtio 1.2, 5.1.6.2.1: a GSO frame also needs its checksum; csum_start points
- * at the transport header. hdr_len is a hint that we work out by ourselves; one
- * that is beyond the frame was refused before.
+ * at the transport header, of a frame in a UDP tunnel (virtio 1.4) at the inner one.
+ * hdr_len is a hint that we work out by ourselves; one that is beyond the frame was
+ * refused before.
  *
  * Return: 0, or VHOST_XDP_STAT_TX_DROP_GSO.
  */
-u32 vxdp_gso_parse(struct vxdp_gso *gso, const struct virtio_net_hdr *hdr,
+u32 vxdp_gso_parse(struct vxdp_gso *gso, const struct vxdp_claim *claim,
 		   const u8 *head, u32 avail, u32 len)
 {
+	const struct virtio_net_hdr *hdr = &claim->hdr;
 	u32 l4_min, off;
 
 	avail = min_t(u32, avail, VXDP_GSO_HDR_MAX);
-	gso->type = hdr->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
+	gso->type = hdr->gso_type & ~(VIRTIO_NET_HDR_GSO_ECN | VIRTIO_NET_HDR_GSO_UDP_TUNNEL);
 	gso->l4 = hdr->csum_start;
 	gso->size = hdr->gso_size;
 	gso->len = len;
+	gso->outer_csum = false;
+	gso->outer_l3 = 0;
+	gso->outer_l4 = 0;
 
 	switch (gso->type) {
 	case VIRTIO_NET_HDR_GSO_TCPV4:
@@ -166,10 +220,13 @@ u32 vxdp_gso_parse(struct vxdp_gso *gso, const struct virtio_net_hdr *hdr,
 	}
 
 	if (!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || hdr->csum_offset != off ||
-	    gso->l4 + l4_min > avail || !l3_ok(gso, head, avail))
+	    gso->l4 + l4_min > avail || !headers_ok(gso, claim, head, avail))
 		return VHOST_XDP_STAT_TX_DROP_GSO;
-	/* No such thing as TCP to a group: it would be cut for each member. */
-	if (is_tcp(gso) && head[0] & 1)
+	/*
+	 * No such thing as TCP to a group: it would be cut for each member. But tunnels
+	 * flood what they know no way for.
+	 */
+	if (is_tcp(gso) && !gso->outer_l4 && head[0] & 1)
 		return VHOST_XDP_STAT_TX_DROP_GSO;
 
 	off = l4_len(gso, head);
@@ -179,6 +236,49 @@ u32 vxdp_gso_parse(struct vxdp_gso *gso, const struct virtio_net_hdr *hdr,
 	    vxdp_gso_segs(gso) > VXDP_GSO_SEGS_MAX)
 		return VHOST_XDP_STAT_TX_DROP_GSO;
 	return 0;
+}
+
+/**
+ * vxdp_gso_claim() - say again what was found true
+ * @gso: the frame
+ * @from: what vxdp_gso_parse() was given
+ *
+ * Return: what a header for who gets the frame whole is to say; nothing else that the
+ * sender wrote is in it.
+ */
+struct vxdp_claim vxdp_gso_claim(const struct vxdp_gso *gso, const struct vxdp_claim *from)
+{
+	const u8 kept = VIRTIO_NET_HDR_GSO_ECN | VIRTIO_NET_HDR_GSO_UDP_TUNNEL;
+	struct vxdp_claim claim = {
+		.hdr = {
+			.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+			.gso_type = gso->type | (from->hdr.gso_type & kept),
+			.hdr_len = gso->hdr_len,
+			.gso_size = gso->size,
+			.csum_start = gso->l4,
+			.csum_offset = from->hdr.csum_offset,
+		},
+	};
+
+	if (!gso->outer_l4)
+		return claim;
+	if (gso->outer_csum)
+		claim.hdr.flags |= VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM;
+	claim.outer_l4 = gso->outer_l4;
+	claim.inner_l3 = gso->l3;
+	return claim;
+}
+
+/**
+ * vxdp_claim_shift() - bytes were put in front of the frame
+ * @claim: what was said of it
+ * @by: how many; negative: taken away
+ */
+void vxdp_claim_shift(struct vxdp_claim *claim, int by)
+{
+	claim->hdr.csum_start += by;
+	claim->outer_l4 += by;
+	claim->inner_l3 += by;
 }
 
 /**
@@ -225,6 +325,14 @@ static void finish_ipv6(const struct vxdp_gso *gso, u8 *frame, u32 len)
 
 	memcpy(frame + gso->l3 + offsetof(struct ipv6hdr, payload_len), &payload,
 	       sizeof(payload));
+}
+
+static void finish_l3(const struct vxdp_gso *gso, u8 *frame, u32 len, u32 i)
+{
+	if (frame[gso->l3] >> 4 == 4)
+		finish_ipv4(gso, frame, len, i);
+	else
+		finish_ipv6(gso, frame, len);
 }
 
 static __sum16 l4_csum(const struct vxdp_gso *gso, const u8 *frame, u32 len)
@@ -275,6 +383,21 @@ static void finish_udp(const struct vxdp_gso *gso, u8 *frame, u32 len)
 	memcpy(frame + gso->l4, &udp, sizeof(udp));
 }
 
+/* Where no checksum is asked for there is none, which says so to who receives it. */
+static void finish_outer(const struct vxdp_gso *gso, u8 *frame, u32 len, u32 i)
+{
+	struct vxdp_gso outer = outer_of(gso);
+	struct udphdr udp;
+
+	finish_l3(&outer, frame, len, i);
+	finish_udp(&outer, frame, len);
+	if (gso->outer_csum)
+		return;
+	memcpy(&udp, frame + outer.l4, sizeof(udp));
+	udp.check = 0;
+	memcpy(frame + outer.l4, &udp, sizeof(udp));
+}
+
 /**
  * vxdp_gso_seg_finish() - make a frame of its own out of copied bytes
  * @gso: the GSO frame it is cut from
@@ -283,19 +406,18 @@ static void finish_udp(const struct vxdp_gso *gso, u8 *frame, u32 len)
  * @i: which segment, from 0
  *
  * Sets lengths, IPv4 identification, TCP sequence and flags, and the checksums.
- * FIN and PSH stay on the last frame only, CWR on the first (RFC 3168, 6.1.2).
+ * FIN and PSH stay on the last frame only, CWR on the first (RFC 3168, 6.1.2). Of a
+ * tunnel the same is done to its own headers.
  */
 void vxdp_gso_seg_finish(const struct vxdp_gso *gso, u8 *frame, u32 i)
 {
 	u32 len = vxdp_gso_seg_len(gso, i);
 
-	if (frame[gso->l3] >> 4 == 4)
-		finish_ipv4(gso, frame, len, i);
-	else
-		finish_ipv6(gso, frame, len);
-
+	finish_l3(gso, frame, len, i);
 	if (is_tcp(gso))
 		finish_tcp(gso, frame, len, i);
 	else
 		finish_udp(gso, frame, len);
+	if (gso->outer_l4)
+		finish_outer(gso, frame, len, i);
 }

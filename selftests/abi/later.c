@@ -27,6 +27,9 @@ static const struct nic_cfg guest = {
 	.rx_len = 1536, .tx_len = 1600, .regions = 2, .kthread = true,
 };
 
+/* The second word: as the kernel's own vhost-net has it, where it has one. */
+static uint64_t more_offered;
+
 /* Two pages, of which only the first can be touched. */
 static uint64_t *edge;
 
@@ -54,7 +57,8 @@ static bool array_read(void)
 	ok = ok && CHECK(!get_array(fd, a, 1)) && CHECK(a[1] == OFFERED) &&
 	     CHECK(a[2] == 0xeeeeeeeeeeeeeeeeULL);
 	ok = ok && CHECK(!get_array(fd, a, WORDS)) && CHECK(a[1] == OFFERED);
-	for (i = 2; i <= WORDS; i++)
+	ok = ok && CHECK(a[2] == more_offered);
+	for (i = 3; i <= WORDS; i++)
 		ok = ok && CHECK(!a[i]);
 	ok = ok && CHECK(a[WORDS + 1] == 0xeeeeeeeeeeeeeeeeULL);
 	ok = ok && CHECK(get_array(fd, a, WORDS + 1) == -E2BIG) &&
@@ -84,7 +88,9 @@ static bool array_written(void)
 	ok = ok && CHECK(dev_ioctl(fd, VHOST_SET_FEATURES_ARRAY, a) == -EOPNOTSUPP);
 	a[0] = WORDS - 1;
 	ok = ok && CHECK(!dev_ioctl(fd, VHOST_SET_FEATURES_ARRAY, a));
-	a[2] = 1;
+	a[2] = more_offered;
+	ok = ok && CHECK(!dev_ioctl(fd, VHOST_SET_FEATURES_ARRAY, a));
+	a[2] = ~more_offered;
 	ok = ok && CHECK(dev_ioctl(fd, VHOST_SET_FEATURES_ARRAY, a) == -EOPNOTSUPP);
 	a[0] = 1;
 	a[1] = modern | BIT64(63);
@@ -209,8 +215,34 @@ static bool vmm_killed(enum lane lane)
 	       no_kernel_worker();
 }
 
+static uint64_t more_intree(void)
+{
+	int fd = dev_open("/dev/vhost-net");
+	uint64_t more;
+
+	NEED(fd >= 0);
+	dev_features_more(fd, &more);
+	close(fd);
+	return more;
+}
+
+/* Who narrows what is offered names none of these, so they are not. */
+static bool array_narrowed(void)
+{
+	int fd = dev_open(port_node(PORT));
+	uint64_t a[3] = { 2, 0, 0 };
+	bool ok;
+
+	NEED(fd >= 0);
+	ok = CHECK(!dev_ioctl(fd, VHOST_GET_FEATURES_ARRAY, a)) &&
+	     CHECK(a[1] == (OFFERED & ~BIT64(35))) && CHECK(!a[2]);
+	close(fd);
+	return ok;
+}
+
 static void arrays(void)
 {
+	more_offered = more_intree();
 	edge = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	NEED(edge != MAP_FAILED && !mprotect(edge + 512, 4096, PROT_NONE));
@@ -220,6 +252,10 @@ static void arrays(void)
 	ktap_case(30, "features array: written");
 	ktap_ok(array_written());
 	port_detach(LANE_SOCK, PORT);
+	ktap_case(30, "features array: of a port that offers less");
+	port_attach(LANE_XDP, PORT, mac_guest, 0, "--features -IN_ORDER");
+	ktap_ok(array_narrowed());
+	port_detach(LANE_XDP, PORT);
 }
 
 int main(void)

@@ -30,36 +30,59 @@ static u32 get32(const u8 *p)
 }
 
 /* The whole of it and its pseudo header. */
-static bool l4_sum_ok(const struct vxdp_gso *gso, const u8 *frame, u32 len, bool v6)
+static bool l4_sum_ok(const u8 *ip, const u8 *l4, u32 l4_len, u32 proto)
 {
-	u32 addrs = gso->l3 + (v6 ? 8 : 12), l4_len = len - gso->l4;
-	u32 proto = gso->type == VIRTIO_NET_HDR_GSO_UDP_L4 ? IPPROTO_UDP : IPPROTO_TCP;
-	u32 sum = sum_bytes(frame + addrs, v6 ? 32 : 8, l4_len + proto);
+	bool v6 = ip[0] >> 4 == 6;
+	u32 sum = sum_bytes(ip + (v6 ? 8 : 12), v6 ? 32 : 8, l4_len + proto);
 
-	return !sum_bytes(frame + gso->l4, l4_len, sum);
+	return !sum_bytes(l4, l4_len, sum);
+}
+
+static void judge_l3(const u8 *head, const u8 *frame, u32 l3, u32 len, u32 i)
+{
+	const u8 *ip = frame + l3;
+
+	if (ip[0] >> 4 == 6) {
+		MUST(get16(ip + 4) == len - l3 - 40);
+	} else {
+		MUST(get16(ip + 2) == len - l3);
+		MUST(get16(ip + 4) == (u16)(get16(head + l3 + 4) + i));
+		MUST(!sum_bytes(ip, (ip[0] & 15) * 4, 0));
+	}
+}
+
+/* What is in front of the inner headers. */
+static void judge_outer(const struct vxdp_gso *gso, const u8 *head, const u8 *frame, u32 i)
+{
+	u32 len = vxdp_gso_seg_len(gso, i), l3 = gso->outer_l3, l4 = gso->outer_l4;
+	const u8 *udp = frame + l4;
+
+	if (!l4) {
+		MUST(!memcmp(frame, head, gso->l3));
+		return;
+	}
+	MUST(!memcmp(frame, head, l3) && !memcmp(udp + 8, head + l4 + 8, gso->l3 - l4 - 8));
+	judge_l3(head, frame, l3, len, i);
+	MUST(!memcmp(udp, head + l4, 4) && get16(udp + 4) == len - l4);
+	MUST(gso->outer_csum == !!get16(udp + 6));
+	MUST(!gso->outer_csum || l4_sum_ok(frame + l3, udp, len - l4, IPPROTO_UDP));
 }
 
 static void judge(const struct vxdp_gso *gso, const u8 *head, const u8 *frame, u32 i)
 {
-	bool v6 = frame[gso->l3] >> 4 == 6;
+	u32 proto = gso->type == VIRTIO_NET_HDR_GSO_UDP_L4 ? IPPROTO_UDP : IPPROTO_TCP;
 	u32 len = vxdp_gso_seg_len(gso, i);
 	const u8 *ip = frame + gso->l3, *l4 = frame + gso->l4;
 
-	MUST(l4_sum_ok(gso, frame, len, v6));
-	if (v6) {
-		MUST(get16(ip + 4) == len - gso->l3 - 40);
-	} else {
-		MUST(get16(ip + 2) == len - gso->l3);
-		MUST(get16(ip + 4) == (u16)(get16(head + gso->l3 + 4) + i));
-		MUST(!sum_bytes(ip, (ip[0] & 15) * 4, 0));
-	}
+	MUST(l4_sum_ok(ip, l4, len - gso->l4, proto));
+	judge_l3(head, frame, gso->l3, len, i);
 	if (gso->type == VIRTIO_NET_HDR_GSO_UDP_L4) {
 		MUST(get16(l4 + 4) == len - gso->l4);
 		MUST(get16(l4 + 6));
 	} else {
 		MUST(get32(l4 + 4) == get32(head + gso->l4 + 4) + i * gso->size);
 	}
-	MUST(!memcmp(frame, head, gso->l3));
+	judge_outer(gso, head, frame, i);
 }
 
 static void cut_one(const struct vxdp_gso *gso, const u8 *head, u32 i)
@@ -86,6 +109,10 @@ static void cut(const struct vxdp_gso *gso, const u8 *head, u32 avail, u32 some)
 	for (i = 0; i < nr; i++)
 		sum += vxdp_gso_seg_len(gso, i) - gso->hdr_len;
 	MUST(sum == gso->len - gso->hdr_len);
+	if (gso->outer_l4) {
+		MUST(gso->outer_l3 >= ETH_HLEN && gso->outer_l3 + 20 <= gso->outer_l4);
+		MUST(gso->outer_l4 + 8 <= gso->l3);
+	}
 	cut_one(gso, head, 0);
 	cut_one(gso, head, some % nr);
 	cut_one(gso, head, nr - 1);
@@ -106,26 +133,34 @@ static void within(const struct virtio_net_hdr *hdr, u32 len, u32 linear)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct feed f = { data, size };
-	struct virtio_net_hdr hdr;
+	struct vxdp_claim claim = {}, again;
+	const struct virtio_net_hdr *hdr = &claim.hdr;
 	struct vxdp_gso gso;
 	u32 len, more, some, avail, bad;
 	u8 *head;
 
-	feed_bytes(&f, &hdr, sizeof(hdr));
+	feed_bytes(&f, &claim.hdr, sizeof(claim.hdr));
+	if (hdr->gso_type & VIRTIO_NET_HDR_GSO_UDP_TUNNEL) {
+		claim.outer_l4 = feed_u16(&f);
+		claim.inner_l3 = feed_u16(&f);
+	}
 	more = feed_u32(&f) % (VXDP_GSO_FRAME_MAX + 1000);
 	some = feed_u16(&f);
 	avail = f.left;
 	len = avail + more;
 	head = exactly(f.at, avail);
-	bad = vxdp_net_hdr_check(&hdr, len, avail);
+	bad = vxdp_net_hdr_check(hdr, len, avail);
 	if (bad) {
 		MUST(bad >= VHOST_XDP_STAT_TX_DROP_SHORT && bad <= VHOST_XDP_STAT_TX_DROP_GSO);
 	} else {
-		within(&hdr, len, avail);
-		bad = vxdp_gso_parse(&gso, &hdr, head, avail, len);
+		within(hdr, len, avail);
+		bad = vxdp_gso_parse(&gso, &claim, head, avail, len);
 		MUST(!bad || bad == VHOST_XDP_STAT_TX_DROP_GSO);
-		if (!bad)
+		if (!bad) {
 			cut(&gso, head, avail, some);
+			again = vxdp_gso_claim(&gso, &claim);
+			MUST(!vxdp_gso_parse(&gso, &again, head, avail, len));
+		}
 	}
 	free(head);
 	return 0;

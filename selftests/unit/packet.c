@@ -8,6 +8,11 @@
 #include "ktap.h"
 #include "packet.h"
 
+/* UDP, VXLAN, Ethernet. */
+#define TUNNEL_LEN	(8 + 8 + 14)
+/* The outer packets have other numbers than the inner ones. */
+#define OUTER_ID	0x7777
+
 static u32 sum_bytes(const u8 *p, u32 len, u32 sum)
 {
 	u32 i;
@@ -45,12 +50,17 @@ static u8 proto_of(const struct spec *s)
 }
 
 /* The pseudo header: addresses, length, protocol. */
+static u32 pseudo_sum_of(const u8 *ip, u32 l4_len, u8 proto)
+{
+	bool v6 = ip[0] >> 4 == 6;
+	u32 sum = sum_bytes(ip + (v6 ? 8 : 12), v6 ? 32 : 8, 0);
+
+	return (sum + (l4_len >> 16) + (l4_len & 0xffff) + proto) % 65535;
+}
+
 static u32 pseudo_sum(const struct packet *p, const u8 *frame, u32 l4_len)
 {
-	u32 addrs = p->l3 + (p->spec.v6 ? 8 : 12);
-	u32 sum = sum_bytes(frame + addrs, p->spec.v6 ? 32 : 8, 0);
-
-	return (sum + (l4_len >> 16) + (l4_len & 0xffff) + proto_of(&p->spec)) % 65535;
+	return pseudo_sum_of(frame + p->l3, l4_len, proto_of(&p->spec));
 }
 
 static void put_ethernet(struct packet *p)
@@ -65,7 +75,37 @@ static void put_ethernet(struct packet *p)
 		put16(at, i + 1 < p->spec.tags ? ETH_P_8021AD : ETH_P_8021Q);
 		put16(at + 2, 0x2064 + i);
 	}
-	put16(at, p->spec.v6 ? ETH_P_IPV6 : ETH_P_IP);
+	put16(at, (p->spec.tunnel ? p->spec.tunnel == 6 : p->spec.v6) ? ETH_P_IPV6 : ETH_P_IP);
+}
+
+/* Of the tunnel: its IP and UDP headers, VXLAN's, and the Ethernet header within. */
+static void put_outer(struct packet *p)
+{
+	u8 *ip = p->data + p->outer_l3, *udp = p->data + p->outer_l4;
+	u32 i, len = p->len - p->outer_l4;
+
+	for (i = 0; i < p->outer_l4 - p->outer_l3; i++)
+		ip[i] = 0x30 + i * 3;
+	if (p->spec.tunnel == 6) {
+		ip[0] = 0x60;
+		put16(ip + 4, len);
+		ip[6] = IPPROTO_UDP;
+	} else {
+		ip[0] = 0x45;
+		put16(ip + 2, p->len - p->outer_l3);
+		put16(ip + 4, p->spec.id + OUTER_ID);
+		put16(ip + 6, 0x4000);
+		ip[9] = IPPROTO_UDP;
+	}
+	put16(udp, 50000);
+	put16(udp + 2, 4789);
+	put16(udp + 4, len);
+	put16(udp + 6, p->spec.outer_csum ? pseudo_sum_of(ip, len, IPPROTO_UDP) : 0);
+	put32(udp + 8, 0x08000000);
+	put32(udp + 12, 0x12345600);
+	for (i = 0; i < 12; i++)
+		udp[16 + i] = 0xf0 + i;
+	put16(udp + 28, p->spec.v6 ? ETH_P_IPV6 : ETH_P_IP);
 }
 
 static void put_ipv4(struct packet *p)
@@ -138,11 +178,19 @@ static void set_hdr(struct packet *p)
 
 	if (p->spec.tcp_flags & TH_CWR && !p->spec.udp)
 		type |= VIRTIO_NET_HDR_GSO_ECN;
-	p->hdr = (struct virtio_net_hdr){
+	p->claim.hdr = (struct virtio_net_hdr){
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = type,
 		.hdr_len = p->hdr_len, .gso_size = p->spec.mss,
 		.csum_start = p->l4, .csum_offset = p->spec.udp ? 6 : 16,
 	};
+	if (!p->spec.tunnel)
+		return;
+	p->claim.hdr.gso_type |= p->spec.tunnel == 6 ? VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6 :
+						       VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4;
+	if (p->spec.outer_csum)
+		p->claim.hdr.flags |= VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM;
+	p->claim.outer_l4 = p->outer_l4;
+	p->claim.inner_l3 = p->l3;
 }
 
 void packet_make(struct packet *p, const struct spec *spec)
@@ -151,12 +199,19 @@ void packet_make(struct packet *p, const struct spec *spec)
 
 	*p = (struct packet){ .spec = *spec };
 	p->l3 = 14 + 4 * spec->tags;
+	if (spec->tunnel) {
+		p->outer_l3 = p->l3;
+		p->outer_l4 = p->outer_l3 + (spec->tunnel == 6 ? 40 : 20);
+		p->l3 = p->outer_l4 + TUNNEL_LEN;
+	}
 	p->l4 = p->l3 + (spec->v6 ? 40 : 20) + spec->l3_opts;
 	p->hdr_len = p->l4 + (spec->udp ? 8 : 20 + spec->tcp_opts);
 	p->len = p->hdr_len + spec->payload;
 	p->data = calloc(1, p->len);
 	NEED(p->data);
 	put_ethernet(p);
+	if (spec->tunnel)
+		put_outer(p);
 	if (spec->v6)
 		put_ipv6(p);
 	else
@@ -228,21 +283,50 @@ static bool udp_ok(const struct packet *p, const u8 *seg, u32 len)
 	       CHECK(!memcmp(u, p->data + p->l4, 4));
 }
 
+static bool outer_l3_ok(const struct packet *p, const u8 *seg, u32 len, u32 i)
+{
+	const u8 *ip = seg + p->outer_l3;
+	u32 l3 = p->outer_l3, l4 = p->outer_l4;
+
+	if (p->spec.tunnel == 6)
+		return CHECK(get16(ip + 4) == len - l4) && same_but(p, seg, l3, l4, l3 + 4, l3 + 6);
+	return CHECK(get16(ip + 2) == len - l3) && CHECK(sum_bytes(ip, 20, 0) == 0) &&
+	       CHECK(get16(ip + 4) == ((p->spec.id + OUTER_ID + i) & 0xffff)) &&
+	       CHECK(ip[0] == p->data[l3] && ip[1] == p->data[l3 + 1]) &&
+	       same_but(p, seg, l3 + 6, l4, l3 + 10, l3 + 12);
+}
+
+/* All in front of the inner IP header. */
+static bool outer_ok(const struct packet *p, const u8 *seg, u32 len, u32 i)
+{
+	u32 l4 = p->outer_l4, rest = len - l4;
+
+	if (!p->spec.tunnel)
+		return CHECK(!memcmp(seg, p->data, p->l3));
+	return CHECK(!memcmp(seg, p->data, p->outer_l3)) && outer_l3_ok(p, seg, len, i) &&
+	       CHECK(get16(seg + l4 + 4) == rest) &&
+	       same_but(p, seg, l4, p->l3, l4 + 4, l4 + 8) &&
+	       CHECK(p->spec.outer_csum == !!get16(seg + l4 + 6)) &&
+	       (!p->spec.outer_csum ||
+		CHECK(!sum_bytes(seg + l4, rest,
+				 pseudo_sum_of(seg + p->outer_l3, rest, IPPROTO_UDP))));
+}
+
 bool packet_seg_ok(const struct packet *p, const u8 *seg, u32 len, u32 i, u32 nr)
 {
 	u32 off = i * p->spec.mss, part = min_t(u32, p->spec.mss, p->spec.payload - off);
 	bool ok;
 
 	ok = CHECK(off < p->spec.payload) && CHECK(len == p->hdr_len + part) &&
-	     CHECK(!memcmp(seg, p->data, p->l3)) &&
+	     outer_ok(p, seg, len, i) &&
 	     CHECK(!memcmp(seg + p->hdr_len, p->data + p->hdr_len + off, part));
 	ok = ok && (p->spec.v6 ? ipv6_ok(p, seg, len) : ipv4_ok(p, seg, len, i));
 	ok = ok && (p->spec.udp ? udp_ok(p, seg, len) : tcp_ok(p, seg, i, nr));
 	ok = ok && CHECK(sum_bytes(seg + p->l4, len - p->l4,
 				   pseudo_sum(p, seg, len - p->l4)) == 0);
 	if (!ok)
-		ktap_diag("segment %u of %u: v6 %d udp %d tags %u opts %u+%u flags %#x mss %u payload %u",
-			  i, nr, p->spec.v6, p->spec.udp, p->spec.tags, p->spec.l3_opts,
+		ktap_diag("segment %u of %u: tunnel %u v6 %d udp %d tags %u opts %u+%u flags %#x mss %u payload %u",
+			  i, nr, p->spec.tunnel, p->spec.v6, p->spec.udp, p->spec.tags, p->spec.l3_opts,
 			  p->spec.tcp_opts, p->spec.tcp_flags, p->spec.mss, p->spec.payload);
 	return ok;
 }

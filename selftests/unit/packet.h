@@ -22,6 +22,8 @@ struct spec {
 	u8 l3_opts;		/* bytes: IPv4 options (4s), IPv6 extension headers (8s) */
 	u8 tcp_opts;		/* bytes, 4s */
 	u8 tcp_flags;
+	u8 tunnel;		/* 4, 6: in a VXLAN over that; 0: in none */
+	bool outer_csum;	/* whose UDP header has a checksum */
 	u16 mss;
 	u16 id;
 	u32 seq;
@@ -30,9 +32,11 @@ struct spec {
 
 struct packet {
 	struct spec spec;
-	struct virtio_net_hdr hdr;
+	struct vxdp_claim claim;
 	u8 *data;		/* allocated to the byte */
 	u32 len;
+	u32 outer_l3;		/* 0 where there is no tunnel */
+	u32 outer_l4;
 	u32 l3;
 	u32 l4;
 	u32 hdr_len;

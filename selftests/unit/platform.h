@@ -11,6 +11,7 @@
 #define VXDP_PLATFORM_H
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,6 +55,8 @@ typedef __s32 s32;
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define U16_MAX			UINT16_MAX
+#define le16_to_cpu(x)		((u16)(x))
+#define cpu_to_le16(x)		((__le16)(x))
 #define VLAN_HLEN		4
 #define CSUM_MANGLED_0		((__sum16)0xffff)
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))

@@ -31,8 +31,8 @@ static bool packet_ok(const struct packet *p)
 	u32 want = (p->spec.payload + p->spec.mss - 1) / p->spec.mss, i;
 	struct vxdp_gso gso;
 
-	if (!CHECK(!vxdp_net_hdr_check(&p->hdr, p->len, p->len)) ||
-	    !CHECK(!vxdp_gso_parse(&gso, &p->hdr, p->data, p->len, p->len)) ||
+	if (!CHECK(!vxdp_net_hdr_check(&p->claim.hdr, p->len, p->len)) ||
+	    !CHECK(!vxdp_gso_parse(&gso, &p->claim, p->data, p->len, p->len)) ||
 	    !CHECK(gso.l3 == p->l3) || !CHECK(gso.l4 == p->l4) ||
 	    !CHECK(gso.hdr_len == p->hdr_len) || !CHECK(vxdp_gso_segs(&gso) == want))
 		return false;
@@ -57,11 +57,14 @@ static bool cuts(struct spec spec)
 /* The same for every protocol; the rest of the spec is the case's. */
 static bool all_cut(struct spec spec)
 {
-	u32 i;
+	u32 i, all = spec.tunnel ? 16 : 4;
 
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < all; i++) {
 		spec.v6 = i & 1;
 		spec.udp = i & 2;
+		spec.outer_csum = i & 4;
+		if (spec.tunnel)
+			spec.tunnel = i & 8 ? 6 : 4;
 		if (!cuts(spec))
 			return false;
 	}
@@ -114,6 +117,74 @@ static bool tags(void)
 		return false;
 	s.tags = 2;
 	return all_cut(s);
+}
+
+static bool tunnels(void)
+{
+	struct spec s = usual();
+
+	s.tunnel = 4;
+	for (s.tags = 0; s.tags <= 2; s.tags++) {
+		for (s.l3_opts = 0; s.l3_opts <= 24; s.l3_opts += 8) {
+			if (!all_cut(s))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* The outer packets have numbers, too, and each frame a checksum of its own. */
+static bool tunnel_sizes(void)
+{
+	struct spec s = usual();
+
+	s.tunnel = 4;
+	s.id = 0xfffd - 0x7777;
+	for (s.payload = 1; s.payload < 20; s.payload++) {
+		for (s.mss = 1; s.mss < 22; s.mss++) {
+			if (!all_cut(s))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* What is said to who gets it whole is what would have been honest. */
+static bool claimed(struct spec spec)
+{
+	struct vxdp_claim claim;
+	struct vxdp_gso gso;
+	struct packet p;
+	bool ok;
+
+	packet_make(&p, &spec);
+	p.claim.hdr.flags |= 0xf0 | VIRTIO_NET_HDR_F_DATA_VALID;
+	p.claim.hdr.hdr_len = 1;
+	NEED(!vxdp_gso_parse(&gso, &p.claim, p.data, p.len, p.len));
+	claim = vxdp_gso_claim(&gso, &p.claim);
+	p.claim.hdr.flags &= ~(0xf0 | VIRTIO_NET_HDR_F_DATA_VALID);
+	p.claim.hdr.hdr_len = p.hdr_len;
+	ok = CHECK(!memcmp(&claim, &p.claim, sizeof(claim)));
+	free(p.data);
+	return ok;
+}
+
+static bool claims(void)
+{
+	struct spec s = usual();
+	u32 i;
+
+	for (i = 0; i < 24; i++) {
+		s.v6 = i & 1;
+		s.udp = i & 2;
+		s.outer_csum = i & 4;
+		s.tunnel = i < 8 ? 0 : i < 16 ? 4 : 6;
+		s.outer_csum &= !!s.tunnel;
+		s.tcp_flags = i & 1 ? TH_CWR : 0;
+		if (!claimed(s))
+			return false;
+	}
+	return true;
 }
 
 static bool options(void)
@@ -219,7 +290,7 @@ static bool udp_zero(bool v6)
 
 	packet_make(&p, &s);
 	off = p.l4 + 6;
-	NEED(!vxdp_gso_parse(&gso, &p.hdr, p.data, p.len, p.len));
+	NEED(!vxdp_gso_parse(&gso, &p.claim, p.data, p.len, p.len));
 	for (word = 0; word < 65536 && ok; word++) {
 		p.data[p.len - 2] = word >> 8;
 		p.data[p.len - 1] = word;
@@ -246,8 +317,17 @@ static bool anything(void)
 			.tags = random_below(3), .l3_opts = random_below(6) * 8,
 			.tcp_opts = random_below(11) * 4, .tcp_flags = random_u64(),
 			.id = random_u64(), .seq = random_u64(),
+			.tunnel = random_below(4) * 2, .outer_csum = random_below(2),
 			.payload = 1 + random_below(1 << random_below(16)),
 		};
+		/* As little of a tunnel has room for all of its headers. */
+		if (s.tunnel == 2)
+			s.tunnel = 0;
+		if (s.tunnel) {
+			s.l3_opts = 0;
+			s.tcp_opts %= 16;
+		}
+		s.outer_csum &= !!s.tunnel;
 		s.mss = 1 + s.payload / 500 + random_below(9000 - s.payload / 500);
 		if (!cuts(s))
 			return false;
@@ -264,6 +344,9 @@ static const struct {
 	{ "UDP over IPv4", usov4 },
 	{ "UDP over IPv6", usov6 },
 	{ "one and two VLAN tags", tags },
+	{ "in a VXLAN over IPv4 and IPv6, with and without an outer checksum", tunnels },
+	{ "in a VXLAN, payloads of 1 to 19, each cut in every way", tunnel_sizes },
+	{ "what is said of a frame to who gets it whole", claims },
 	{ "IPv4 options, IPv6 extension headers, TCP options", options },
 	{ "payloads of 1 to 39, each cut in every way", sizes },
 	{ "a last frame that is short, full or nearly so", last_short },

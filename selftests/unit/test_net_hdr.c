@@ -90,7 +90,7 @@ static bool lies(void (*lie)(struct packet *p), struct spec spec, u32 want)
 
 	packet_make(&p, &spec);
 	lie(&p);
-	got = vxdp_gso_parse(&gso, &p.hdr, p.data, p.len, p.len);
+	got = vxdp_gso_parse(&gso, &p.claim, p.data, p.len, p.len);
 	free(p.data);
 	return CHECK(got == want);
 }
@@ -122,21 +122,21 @@ static bool all_lie(void (*lie)(struct packet *p))
 }
 
 static void truth(struct packet *p)		{ (void)p; }
-static void no_csum(struct packet *p)		{ p->hdr.flags = 0; }
-static void csum_offset_less(struct packet *p)	{ p->hdr.csum_offset--; }
-static void csum_offset_other(struct packet *p)	{ p->hdr.csum_offset ^= 16 ^ 6; }
-static void csum_start_less(struct packet *p)	{ p->hdr.csum_start -= 4; }
-static void csum_start_more(struct packet *p)	{ p->hdr.csum_start += 1; }
-static void csum_start_l3(struct packet *p)	{ p->hdr.csum_start = p->l3; }
-static void csum_start_far(struct packet *p)	{ p->hdr.csum_start = 300; }
-static void csum_start_max(struct packet *p)	{ p->hdr.csum_start = 0xffff; }
-static void size_zero(struct packet *p)		{ p->hdr.gso_size = 0; }
-static void ecn(struct packet *p)		{ p->hdr.gso_type |= VIRTIO_NET_HDR_GSO_ECN; }
-static void type_ufo(struct packet *p)		{ p->hdr.gso_type = VIRTIO_NET_HDR_GSO_UDP; }
-static void type_none(struct packet *p)		{ p->hdr.gso_type = 0; }
-static void type_noise(struct packet *p)	{ p->hdr.gso_type = 0x42; }
-static void type_tcp4(struct packet *p)		{ p->hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4; }
-static void type_tcp6(struct packet *p)		{ p->hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV6; }
+static void no_csum(struct packet *p)		{ p->claim.hdr.flags = 0; }
+static void csum_offset_less(struct packet *p)	{ p->claim.hdr.csum_offset--; }
+static void csum_offset_other(struct packet *p)	{ p->claim.hdr.csum_offset ^= 16 ^ 6; }
+static void csum_start_less(struct packet *p)	{ p->claim.hdr.csum_start -= 4; }
+static void csum_start_more(struct packet *p)	{ p->claim.hdr.csum_start += 1; }
+static void csum_start_l3(struct packet *p)	{ p->claim.hdr.csum_start = p->l3; }
+static void csum_start_far(struct packet *p)	{ p->claim.hdr.csum_start = 300; }
+static void csum_start_max(struct packet *p)	{ p->claim.hdr.csum_start = 0xffff; }
+static void size_zero(struct packet *p)		{ p->claim.hdr.gso_size = 0; }
+static void ecn(struct packet *p)		{ p->claim.hdr.gso_type |= VIRTIO_NET_HDR_GSO_ECN; }
+static void type_ufo(struct packet *p)		{ p->claim.hdr.gso_type = VIRTIO_NET_HDR_GSO_UDP; }
+static void type_none(struct packet *p)		{ p->claim.hdr.gso_type = 0; }
+static void type_noise(struct packet *p)	{ p->claim.hdr.gso_type = 0x12; }
+static void type_tcp4(struct packet *p)		{ p->claim.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4; }
+static void type_tcp6(struct packet *p)		{ p->claim.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV6; }
 static void ethertype(struct packet *p)		{ p->data[p->l3 - 2] = 0x09; }
 static void version(struct packet *p)		{ p->data[p->l3] ^= 0x10; }
 static void ihl_more(struct packet *p)		{ p->data[p->l3]++; }
@@ -237,6 +237,110 @@ static bool l4_lies(void)
 	       all_lie(no_payload) && all_lie(size_zero);
 }
 
+static void both_tunnels(struct packet *p)	{ p->claim.hdr.gso_type |= 0x60; }
+static void other_tunnel(struct packet *p)	{ p->claim.hdr.gso_type ^= 0x60; }
+static void no_tunnel(struct packet *p)	{ p->claim.hdr.gso_type &= ~0x60; }
+static void a_tunnel(struct packet *p)		{ p->claim.hdr.gso_type |= 0x20; }
+static void tunnel_only(struct packet *p)	{ p->claim.hdr.gso_type &= 0x60; }
+static void not_agreed(struct packet *p)	{ p->claim.outer_l4 = p->claim.inner_l3 = 0; }
+static void outer_at_l3(struct packet *p)	{ p->claim.outer_l4 = p->outer_l3; }
+static void outer_less(struct packet *p)	{ p->claim.outer_l4 -= 4; }
+static void outer_more(struct packet *p)	{ p->claim.outer_l4 += 8; }
+static void outer_far(struct packet *p)	{ p->claim.outer_l4 = 0xffff; }
+static void outer_within(struct packet *p)	{ p->claim.outer_l4 = p->l3 - 7; }
+static void inner_less(struct packet *p)	{ p->claim.inner_l3 -= 4; }
+static void inner_more(struct packet *p)	{ p->claim.inner_l3 += 4; }
+static void inner_at_l4(struct packet *p)	{ p->claim.inner_l3 = p->l4; }
+static void inner_far(struct packet *p)	{ p->claim.inner_l3 = 0xffff; }
+static void inner_at_outer(struct packet *p)	{ p->claim.inner_l3 = p->outer_l3; }
+/* An IP header that begins in the tunnel's UDP header, and is else as it must be. */
+static void inner_over_udp(struct packet *p)
+{
+	u8 *ip = p->data + p->outer_l4 + 6;
+
+	memset(ip, 0, 20);
+	ip[0] = 0x40 | (p->l4 - p->outer_l4 - 6) / 4;
+	ip[9] = IPPROTO_TCP;
+	p->claim.inner_l3 = p->outer_l4 + 6;
+	p->claim.hdr.flags |= VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM;
+}
+static void outer_check(struct packet *p)	{ p->data[p->outer_l4 + 7] = 1; }
+static void outer_ethertype(struct packet *p)	{ p->data[p->outer_l3 - 2] = 0x09; }
+static void outer_version(struct packet *p)	{ p->data[p->outer_l3] ^= 0x20; }
+static void outer_protocol(struct packet *p)
+{
+	p->data[p->outer_l3 + (p->spec.tunnel == 6 ? 6 : 9)] = IPPROTO_TCP;
+}
+static void outer_fragment(struct packet *p)	{ p->data[p->outer_l3 + 6] |= 0x20; }
+static void with_outer_csum(struct packet *p)
+{
+	p->claim.hdr.flags |= VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM;
+}
+
+static struct spec in_tunnel(struct spec s, u8 tunnel)
+{
+	s.tunnel = tunnel;
+	return s;
+}
+
+static bool all_tunnels(void (*lie)(struct packet *p), u32 want)
+{
+	u8 tunnel;
+
+	for (tunnel = 4; tunnel <= 6; tunnel += 2) {
+		if (!lies(lie, in_tunnel(tcp4(), tunnel), want) ||
+		    !lies(lie, in_tunnel(tcp6(), tunnel), want) ||
+		    !lies(lie, in_tunnel(udp4(), tunnel), want) ||
+		    !lies(lie, in_tunnel(udp6(), tunnel), want))
+			return false;
+	}
+	return true;
+}
+
+static bool honest_tunnels(void)
+{
+	return all_tunnels(truth, OK) && all_tunnels(with_outer_csum, OK) &&
+	       all_tunnels(to_group, OK) && lies(ecn, in_tunnel(tcp4(), 6), OK);
+}
+
+/* What holds of a frame holds of one in a tunnel. */
+static bool lies_within(void)
+{
+	return all_tunnels(no_csum, GSO) && all_tunnels(csum_offset_less, GSO) &&
+	       all_tunnels(csum_start_less, GSO) && all_tunnels(csum_start_max, GSO) &&
+	       all_tunnels(size_zero, GSO) && all_tunnels(version, GSO) &&
+	       all_tunnels(no_payload, GSO) && lies(ecn, in_tunnel(udp4(), 4), GSO) &&
+	       lies(type_ufo, in_tunnel(udp4(), 4), GSO) &&
+	       lies(protocol4, in_tunnel(tcp4(), 6), GSO) &&
+	       lies(protocol6, in_tunnel(udp6(), 4), GSO) &&
+	       lies(more_fragments, in_tunnel(tcp4(), 4), GSO) &&
+	       lies(doff_4, in_tunnel(tcp6(), 6), GSO);
+}
+
+static bool tunnel_type_lies(void)
+{
+	return all_tunnels(both_tunnels, GSO) && all_tunnels(other_tunnel, GSO) &&
+	       all_tunnels(no_tunnel, GSO) && all_tunnels(tunnel_only, GSO) &&
+	       all_tunnels(not_agreed, GSO) && all_lie(a_tunnel);
+}
+
+static bool tunnel_offset_lies(void)
+{
+	return all_tunnels(outer_at_l3, GSO) && all_tunnels(outer_less, GSO) &&
+	       all_tunnels(outer_more, GSO) && all_tunnels(outer_far, GSO) &&
+	       all_tunnels(outer_within, GSO) && all_tunnels(inner_less, GSO) &&
+	       all_tunnels(inner_more, GSO) && all_tunnels(inner_at_l4, GSO) &&
+	       all_tunnels(inner_far, GSO) && all_tunnels(inner_at_outer, GSO) &&
+	       lies(inner_over_udp, in_tunnel(tcp4(), 4), GSO);
+}
+
+static bool outer_header_lies(void)
+{
+	return all_tunnels(outer_check, GSO) && all_tunnels(outer_ethertype, GSO) &&
+	       all_tunnels(outer_version, GSO) && all_tunnels(outer_protocol, GSO) &&
+	       lies(outer_fragment, in_tunnel(tcp4(), 4), GSO);
+}
+
 static bool three_tags(void)
 {
 	struct spec s = tcp4();
@@ -289,7 +393,9 @@ static bool size_limits(void)
 /* However little of the frame can be addressed, nothing beyond it is read. */
 static bool short_heads(void)
 {
-	struct spec all[] = { tcp4(), tcp6(), udp4(), udp6() };
+	struct spec all[] = {
+		tcp4(), tcp6(), udp4(), udp6(), in_tunnel(tcp4(), 6), in_tunnel(udp6(), 4),
+	};
 	struct vxdp_gso gso;
 	struct packet p;
 	bool ok = true;
@@ -305,7 +411,7 @@ static bool short_heads(void)
 			NEED(room);
 			head = room + 1;	/* malloc(0) has a byte */
 			memcpy(head, p.data, avail);
-			ok = CHECK(vxdp_gso_parse(&gso, &p.hdr, head, avail, p.len) ==
+			ok = CHECK(vxdp_gso_parse(&gso, &p.claim, head, avail, p.len) ==
 				   (avail < p.hdr_len ? GSO : OK));
 			free(room);
 		}
@@ -327,12 +433,12 @@ static bool short_heads_of_tags(void)
 	s.tags = 2;
 	packet_make(&p, &s);
 	for (avail = 0; avail < 22 && ok; avail++) {
-		p.hdr.csum_start = avail < 8 ? 0 : avail - 8;
+		p.claim.hdr.csum_start = avail < 8 ? 0 : avail - 8;
 		room = malloc(avail + 1);
 		NEED(room);
 		head = room + 1;
 		memcpy(head, p.data, avail);
-		ok = CHECK(vxdp_gso_parse(&gso, &p.hdr, head, avail, p.len) == GSO);
+		ok = CHECK(vxdp_gso_parse(&gso, &p.claim, head, avail, p.len) == GSO);
 		free(room);
 	}
 	free(p.data);
@@ -376,7 +482,7 @@ static bool cut_all(const struct vxdp_gso *gso, const u8 *head, u32 avail)
 static bool noise(void)
 {
 	u32 i, passed = 0, len, avail;
-	struct virtio_net_hdr hdr;
+	struct vxdp_claim claim;
 	struct vxdp_gso gso;
 	struct packet p;
 	struct spec s;
@@ -388,16 +494,18 @@ static bool noise(void)
 			.v6 = random_below(2), .udp = random_below(2), .tags = random_below(4),
 			.l3_opts = random_below(4) * 8, .tcp_opts = random_below(11) * 4,
 			.mss = random_u64() >> random_below(16), .payload = 200,
+			.tunnel = random_below(3) * 2, .outer_csum = random_below(2),
 		};
+		s.tunnel = s.tunnel == 2 ? 6 : s.tunnel;
 		packet_make(&p, &s);
 		avail = random_below(4) ? p.len : random_below(p.len);
 		len = random_below(2) ? p.len : avail + random_below(VXDP_GSO_FRAME_MAX - avail);
-		hdr = p.hdr;
+		claim = p.claim;
 		if (!random_below(3))
-			((u8 *)&hdr)[random_below(sizeof(hdr))] = random_u64();
+			((u8 *)&claim)[random_below(sizeof(claim))] = random_u64();
 		head = noisy_copy(&p, avail);
-		if (!vxdp_net_hdr_check(&hdr, len, avail) &&
-		    !vxdp_gso_parse(&gso, &hdr, head, avail, len)) {
+		if (!vxdp_net_hdr_check(&claim.hdr, len, avail) &&
+		    !vxdp_gso_parse(&gso, &claim, head, avail, len)) {
 			passed++;
 			ok = cut_all(&gso, head, avail);
 		}
@@ -417,6 +525,11 @@ static const struct {
 	{ "tx_drop_csum: fields beyond what can be addressed", csum_beyond_linear },
 	{ "tx_drop_gso: hdr_len beyond the frame", hdr_len },
 	{ "honest GSO frames pass", honest },
+	{ "honest GSO frames in a UDP tunnel pass", honest_tunnels },
+	{ "tx_drop_gso: lies about the frame within a tunnel", lies_within },
+	{ "tx_drop_gso: lies about the kind of tunnel", tunnel_type_lies },
+	{ "tx_drop_gso: lies about where a tunnel's headers are", tunnel_offset_lies },
+	{ "tx_drop_gso: a tunnel's own headers are something else", outer_header_lies },
 	{ "tx_drop_gso: lies about the checksum", csum_lies },
 	{ "tx_drop_gso: lies about the type", type_lies },
 	{ "tx_drop_gso: another IP header than said", l3_lies },

@@ -36,6 +36,22 @@ int dev_set_features(int fd, uint64_t features)
 	return dev_ioctl(fd, VHOST_SET_FEATURES, &features);
 }
 
+int dev_features_more(int fd, uint64_t *more)
+{
+	uint64_t a[3] = { 2 };
+	int e = dev_ioctl(fd, VHOST_GET_FEATURES_ARRAY, a);
+
+	*more = e ? 0 : a[2];
+	return e;
+}
+
+int dev_set_features_more(int fd, uint64_t features, uint64_t more)
+{
+	uint64_t a[3] = { 2, features, more };
+
+	return dev_ioctl(fd, VHOST_SET_FEATURES_ARRAY, a);
+}
+
 int dev_set_mem(int fd, const struct mem *m)
 {
 	struct vhost_memory *t;

@@ -109,7 +109,8 @@ void bench_open_on(struct bench *b, enum lane lane, struct nic_cfg cfg,
 	if (cfg.features & BIT64(VHOST_NET_F_VIRTIO_NET_HDR))
 		b->tap = tap_open(tap, 0, 0);
 	else
-		b->tap = tap_open(tap, IFF_VNET_HDR, long_hdr ? 12 : 10);
+		b->tap = tap_open(tap, IFF_VNET_HDR, cfg.tunnel ? TUNNEL_HLEN :
+				  long_hdr ? 12 : 10);
 	if (lane != LANE_INTREE)
 		NEED(!ctl_get(port, &b->last));
 	cfg.node = b->node;

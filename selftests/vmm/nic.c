@@ -85,6 +85,8 @@ void nic_init(struct nic *n, const struct nic_cfg *cfg)
 	ind = cfg->indirect;
 	n->hlen = has(n, VIRTIO_F_VERSION_1) || has(n, VIRTIO_NET_F_MRG_RXBUF) ?
 		  12 : 10;
+	if (cfg->tunnel)
+		n->hlen = TUNNEL_HLEN;
 	plan_buffers(n);
 	mem_init(&n->mem, n->cfg.regions, memory_wanted(n), cfg->shared);
 	/* The rings in the first and the last region, buffers likewise. */
@@ -143,7 +145,9 @@ int nic_start(struct nic *n)
 	if (!e)
 		e = dev_ioctl(n->dev, VHOST_SET_OWNER, NULL);
 	if (!e)
-		e = dev_set_features(n->dev, n->cfg.features);
+		e = n->cfg.tunnel ?
+		    dev_set_features_more(n->dev, n->cfg.features, TUNNEL_MORE) :
+		    dev_set_features(n->dev, n->cfg.features);
 	if (!e)
 		e = dev_set_mem(n->dev, &n->mem);
 	for (i = 0; i < 2 && !e; i++)
@@ -257,6 +261,33 @@ static void gather(struct nic *n, struct nic_frame *f, uint32_t first,
 	}
 }
 
+static void read_header(const struct nic *n, struct nic_frame *f, const uint8_t *p)
+{
+	static const uint8_t no_hash[8];
+
+	memset(&f->hdr, 0, sizeof(f->hdr));
+	memcpy(&f->hdr, p, n->cfg.tunnel ? sizeof(f->hdr) : n->hlen);
+	f->outer_l4 = f->inner_l3 = 0;
+	if (!n->cfg.tunnel)
+		return;
+	if (memcmp(p + sizeof(f->hdr), no_hash, sizeof(no_hash)))
+		ktap_bail("a hash that nobody asked for");
+	memcpy(&f->outer_l4, p + 20, 2);
+	memcpy(&f->inner_l3, p + 22, 2);
+}
+
+static void write_header(const struct nic *n, const struct virtio_net_hdr_v1 *hdr, uint8_t *p)
+{
+	if (!n->cfg.tunnel) {
+		memcpy(p, hdr, n->hlen);
+		return;
+	}
+	memcpy(p, hdr, sizeof(*hdr));
+	memset(p + sizeof(*hdr), 0, 8);
+	memcpy(p + 20, &n->outer_l4, 2);
+	memcpy(p + 22, &n->inner_l3, 2);
+}
+
 bool nic_rx(struct nic *n, struct nic_frame *f)
 {
 	struct ring *r = &n->ring[NIC_RX];
@@ -268,8 +299,7 @@ bool nic_rx(struct nic *n, struct nic_frame *f)
 	if (len < n->hlen || len > n->cfg.rx_len)
 		ktap_bail("receive buffer %u used with length %u", i, len);
 	p = n->rx_buf + i * n->rx_stride;
-	memset(&f->hdr, 0, sizeof(f->hdr));
-	memcpy(&f->hdr, p, n->hlen);
+	read_header(n, f, p);
 	f->buffers = 1;
 	n->held = 0;
 	if (has(n, VIRTIO_NET_F_MRG_RXBUF))
@@ -325,7 +355,7 @@ bool nic_tx(struct nic *n, const struct virtio_net_hdr_v1 *hdr,
 	unsigned int k = 1;
 
 	NEED(p && len <= n->cfg.tx_len);
-	memcpy(p - n->hlen, hdr, n->hlen);
+	write_header(n, hdr, p - n->hlen);
 	s[0].hva = p - n->hlen;
 	s[0].len = n->hlen;
 	if (layout == NIC_ONE)

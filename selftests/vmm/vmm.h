@@ -160,6 +160,9 @@ int dev_open(const char *node);
 int dev_ioctl(int fd, unsigned long req, void *arg);
 int dev_features(int fd, uint64_t *features);
 int dev_set_features(int fd, uint64_t features);
+/* Those from the 64th on, too; -ENOTTY or so where the kernel has no such call. */
+int dev_features_more(int fd, uint64_t *more);
+int dev_set_features_more(int fd, uint64_t features, uint64_t more);
 int dev_set_mem(int fd, const struct mem *m);
 int dev_vring_state(int fd, unsigned long req, unsigned int index,
 		    unsigned int num);
@@ -172,6 +175,11 @@ int dev_backend(int fd, unsigned int index, int sock);
 /* nic */
 
 enum { NIC_RX, NIC_TX };
+
+/* With the features of a word further on, the header is longer (virtio 1.4, 5.1.6). */
+#define TUNNEL_MORE	(BIT64(VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO - 64) |	\
+			 BIT64(VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO - 64))
+#define TUNNEL_HLEN	24
 
 /* How the segments of a frame are laid out in descriptors. */
 enum nic_layout {
@@ -195,6 +203,7 @@ struct nic_cfg {
 	bool indirect;
 	uint16_t base;		/* where the ring indexes start */
 	bool kthread;		/* the kernel's thread as worker, not one of ours */
+	bool tunnel;		/* GSO frames in UDP tunnels: TUNNEL_MORE, TUNNEL_HLEN */
 };
 
 struct nic {
@@ -203,6 +212,7 @@ struct nic {
 	struct ring ring[2];
 	int dev;
 	unsigned int hlen;	/* virtio-net header */
+	uint16_t outer_l4, inner_l3;	/* what it says of the next frames' tunnel */
 	uint8_t *rx_buf, *tx_buf;
 	size_t rx_stride, tx_stride;
 	unsigned int rx_bufs, tx_bufs;
@@ -216,6 +226,7 @@ struct nic {
 
 struct nic_frame {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
+	uint16_t outer_l4, inner_l3;	/* 0 where the header does not say */
 	uint8_t *data;
 	unsigned int len;
 	unsigned int buffers;

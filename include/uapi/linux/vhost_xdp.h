@@ -198,7 +198,8 @@ enum vhost_xdp_queue_attr {
 	X(TX_DROP_OVERSIZE, "tx_drop_oversize", "above what a frame can be")   \
 	X(TX_DROP_HDR, "tx_drop_hdr", "no whole virtio-net header")	       \
 	X(TX_DROP_CSUM, "tx_drop_csum", "csum_start or csum_offset lies")      \
-	X(TX_DROP_GSO, "tx_drop_gso", "gso_type, gso_size or hdr_len lies")    \
+	X(TX_DROP_GSO, "tx_drop_gso",					      \
+	  "gso_type, gso_size, hdr_len or what is said of a tunnel lies")	      \
 	X(TX_DROP_NOMEM, "tx_drop_nomem", "no memory for the frame")	       \
 	X(TX_DROP_FAULT, "tx_drop_fault", "guest buffer not readable")	       \
 	X(TX_DROP_POLICY, "tx_drop_policy", "egress program: XDP_DROP")	       \
