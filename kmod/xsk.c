@@ -122,6 +122,13 @@ static bool is_ours(struct vxdp_xsk *x, struct socket *sock, struct file *file)
 	return false;
 }
 
+/*
+ * It is closed under ports_lock, in a netlink request, while the close of a netlink
+ * socket waits for requests. Both take the inode's lock, but each has its own: a class
+ * of its own says so to lockdep.
+ */
+static struct lock_class_key inode_key;
+
 static int open_socket(struct vxdp_xsk *x, u32 ifindex, const char **why)
 {
 	struct socket *sock;
@@ -139,6 +146,7 @@ static int open_socket(struct vxdp_xsk *x, u32 ifindex, const char **why)
 	file = sock_alloc_file(sock, O_RDWR | O_CLOEXEC, NULL);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
+	lockdep_set_class(&file_inode(file)->i_rwsem, &inode_key);
 	ret = vxdp_xsk_map(x, sock, file);
 	if (!is_ours(x, sock, file)) {
 		fput(file);
