@@ -62,9 +62,12 @@ int dev_set_mem(int fd, const struct mem *m)
 	NEED(t);
 	t->nregions = m->count;
 	for (i = 0; i < m->count; i++) {
-		t->regions[i].guest_phys_addr = m->region[i].gpa;
-		t->regions[i].memory_size = m->region[i].size;
-		t->regions[i].userspace_addr = (uintptr_t)m->region[i].hva;
+		const struct mem_region *g = &m->region[i];
+		const struct mem_pages *p = g->pages;
+
+		t->regions[i].guest_phys_addr = g->gpa;
+		t->regions[i].memory_size = p ? p->slots * MEM_PAGE : g->size;
+		t->regions[i].userspace_addr = (uintptr_t)(p ? p->view : g->hva);
 	}
 	r = dev_ioctl(fd, VHOST_SET_MEM_TABLE, t);
 	free(t);
@@ -95,15 +98,21 @@ int dev_vring_base(int fd, unsigned int index, unsigned int *base)
 	return r;
 }
 
+/* Of a ring behind an IOMMU these are no addresses of ours. */
+static uint64_t ring_addr(const struct ring *r, const void *p)
+{
+	return r->mem && r->mem->iommu ? mem_dma(r->mem, p) : (uintptr_t)p;
+}
+
 int dev_vring_addr(int fd, unsigned int index, const struct ring *r,
 		   bool log, uint64_t log_gpa)
 {
 	struct vhost_vring_addr a = {
 		.index = index,
 		.flags = log ? 1U << VHOST_VRING_F_LOG : 0,
-		.desc_user_addr = (uintptr_t)r->desc,
-		.avail_user_addr = (uintptr_t)r->avail,
-		.used_user_addr = (uintptr_t)r->used,
+		.desc_user_addr = ring_addr(r, r->desc),
+		.avail_user_addr = ring_addr(r, r->avail),
+		.used_user_addr = ring_addr(r, r->used),
 		.log_guest_addr = log_gpa,
 	};
 

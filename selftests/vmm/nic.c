@@ -61,10 +61,12 @@ static void plan_buffers(struct nic *n)
 
 static void alloc_buffers(struct nic *n)
 {
+	/* Behind an IOMMU what is given and taken is pages. */
+	size_t align = n->mem.iommu ? MEM_PAGE : 64;
 	unsigned int i;
 
-	n->rx_buf = mem_alloc(&n->mem, n->rx_bufs * n->rx_stride, 64, 0);
-	n->tx_buf = mem_alloc(&n->mem, n->tx_bufs * n->tx_stride, 64,
+	n->rx_buf = mem_alloc(&n->mem, n->rx_bufs * n->rx_stride, align, 0);
+	n->tx_buf = mem_alloc(&n->mem, n->tx_bufs * n->tx_stride, align,
 			      n->mem.count - 1);
 	n->tx_free = calloc(n->tx_bufs, sizeof(*n->tx_free));
 	n->scratch = malloc(1 << 17);
@@ -88,7 +90,12 @@ void nic_init(struct nic *n, const struct nic_cfg *cfg)
 	if (cfg->tunnel)
 		n->hlen = TUNNEL_HLEN;
 	plan_buffers(n);
-	mem_init(&n->mem, n->cfg.regions, memory_wanted(n), cfg->shared);
+	if (cfg->iommu.on) {
+		n->cfg.features |= BIT64(VIRTIO_F_ACCESS_PLATFORM);
+		mem_init_iommu(&n->mem, n->cfg.regions, memory_wanted(n));
+	} else {
+		mem_init(&n->mem, n->cfg.regions, memory_wanted(n), cfg->shared);
+	}
 	/* The rings in the first and the last region, buffers likewise. */
 	ring_init(&n->ring[NIC_RX], &n->mem, cfg->rx_num, 0, cfg->base,
 		  cfg->features, ind);
@@ -135,8 +142,15 @@ static int set_backends(struct nic *n, int fd)
 	return e ? e : dev_backend(n->dev, NIC_TX, fd);
 }
 
+static size_t ring_used_size(const struct nic *n, int i)
+{
+	return n->ring[i].is_packed ? sizeof(struct vring_packed_desc_event) :
+	       6 + 8UL * n->ring[i].num;
+}
+
 int nic_start(struct nic *n)
 {
+	uint64_t msg_v2 = BIT64(VHOST_BACKEND_F_IOTLB_MSG_V2);
 	uint8_t kind = VHOST_FORK_OWNER_KTHREAD;
 	int i, e = 0;
 
@@ -144,12 +158,19 @@ int nic_start(struct nic *n)
 		e = dev_ioctl(n->dev, VHOST_SET_FORK_FROM_OWNER, &kind);
 	if (!e)
 		e = dev_ioctl(n->dev, VHOST_SET_OWNER, NULL);
+	if (!e && n->cfg.iommu.on && !n->cfg.iommu.v1)
+		e = dev_ioctl(n->dev, VHOST_SET_BACKEND_FEATURES, &msg_v2);
 	if (!e)
 		e = n->cfg.tunnel ?
 		    dev_set_features_more(n->dev, n->cfg.features, TUNNEL_MORE) :
 		    dev_set_features(n->dev, n->cfg.features);
 	if (!e)
 		e = dev_set_mem(n->dev, &n->mem);
+	if (!e && n->cfg.iommu.on)
+		iommu_start(&n->iommu, &n->cfg.iommu, &n->mem, n->dev);
+	/* What QEMU does: the start reads and writes the used ring. */
+	for (i = 0; i < 2 && !e && n->cfg.iommu.on; i++)
+		iommu_tell(&n->iommu, n->ring[i].used, ring_used_size(n, i));
 	for (i = 0; i < 2 && !e; i++)
 		e = nic_setup_ring(n, i, ring_base(&n->ring[i]));
 	return e ? e : set_backends(n, n->cfg.backend);
@@ -200,6 +221,8 @@ int nic_reset(struct nic *n)
 
 void nic_free(struct nic *n)
 {
+	if (n->iommu.mem)
+		iommu_stop(&n->iommu);
 	if (n->dev >= 0)
 		close(n->dev);
 	ring_free(&n->ring[NIC_RX]);

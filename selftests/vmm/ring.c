@@ -118,7 +118,7 @@ void ring_free(struct ring *r)
 static void fill(struct ring *r, struct vring_desc *d,
 		 const struct ring_seg *seg, uint16_t flags)
 {
-	d->addr = seg->hva ? mem_gpa(r->mem, seg->hva) : seg->gpa;
+	d->addr = seg->hva ? mem_dma(r->mem, seg->hva) : seg->gpa;
 	d->len = seg->len;
 	d->flags = flags;
 }
@@ -138,7 +138,7 @@ static void add_indirect(struct ring *r, const struct ring_seg *seg,
 		     (i >= out ? VRING_DESC_F_WRITE : 0));
 		tab[i].next = i + 1;
 	}
-	head->addr = mem_gpa(r->mem, tab);
+	head->addr = mem_dma(r->mem, tab);
 	head->len = n * 16;
 	head->flags = VRING_DESC_F_INDIRECT;
 	r->free_head = head->next;

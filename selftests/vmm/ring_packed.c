@@ -65,7 +65,7 @@ void packed_reset(struct ring *r, uint16_t base)
 
 static void fill(struct ring *r, struct vring_packed_desc *d, const struct ring_seg *seg)
 {
-	d->addr = seg->hva ? mem_gpa(r->mem, seg->hva) : seg->gpa;
+	d->addr = seg->hva ? mem_dma(r->mem, seg->hva) : seg->gpa;
 	d->len = seg->len;
 }
 
@@ -96,7 +96,7 @@ uint16_t packed_add(struct ring *r, const struct ring_seg *seg, unsigned int out
 		if (indirect) {
 			t = p->indirect + (size_t)id * RING_INDIRECT_MAX;
 			write_table(r, t, seg, out, in);
-			d->addr = mem_gpa(r->mem, t);
+			d->addr = mem_dma(r->mem, t);
 			d->len = (out + in) * sizeof(*t);
 			flags |= VRING_DESC_F_INDIRECT;
 		} else {

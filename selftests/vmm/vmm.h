@@ -8,6 +8,7 @@
  *
  * mem	guest memory, one or several regions; guest physical addresses are not
  *	process addresses, nor at a constant distance from them
+ * iommu	what a guest behind a virtual IOMMU has mapped, and its VMM's answers to misses
  * ring	one virtqueue, the driver's side: split (virtio 1.2, 2.7), or packed (1.3, 2.8)
  * dev	the vhost ioctls, each returning 0 or -errno
  * nic	a queue pair: a device, two rings and their buffers
@@ -18,6 +19,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,16 +34,33 @@
 
 #define MEM_REGIONS_MAX 16
 
+#define MEM_PAGE 4096UL
+#define MEM_SPARE 512U	/* pages to move others to, a region */
+#define MEM_DECOY 0xa5
+
+/* The pages of a region that is behind an IOMMU: @count, in @slots places. */
+struct mem_pages {
+	size_t count, slots;
+	uint8_t *view;		/* the VMM's own mapping, slot after slot */
+	uint8_t *decoy;		/* its address is the region's iova; never touched */
+	uint32_t *slot;		/* where each page is */
+	uint8_t *perm;		/* VHOST_ACCESS_*: what the guest has mapped, or 0 */
+	uint32_t spare[MEM_SPARE];	/* slots that no page is in; never touched */
+	unsigned int next;	/* of the spare ones, that to be taken */
+};
+
 struct mem_region {
 	uint64_t gpa;
 	uint8_t *hva;
 	size_t size;
 	size_t used;		/* by mem_alloc() */
 	int fd;			/* shared memory; -1: private */
+	struct mem_pages *pages;	/* NULL: no IOMMU */
 };
 
 struct mem {
 	unsigned int count;
+	bool iommu;
 	struct mem_region region[MEM_REGIONS_MAX];
 };
 
@@ -50,11 +69,77 @@ struct mem {
  * with a file behind each, for a device in another process
  */
 void mem_init(struct mem *m, unsigned int count, size_t size, bool shared);
+/* mem_init_iommu - the same behind an IOMMU; nothing is mapped in it */
+void mem_init_iommu(struct mem *m, unsigned int count, size_t size);
 void mem_free(struct mem *m);
+/* mem_map - of a file, or of none (-1); @at NULL: anywhere */
+void *mem_map(void *at, size_t size, int fd, size_t off);
 
 /* mem_alloc - zeroed; from the first region with room, or from @region on */
 void *mem_alloc(struct mem *m, size_t size, size_t align, unsigned int region);
+const struct mem_region *mem_region_of(const struct mem *m, const void *hva);
 uint64_t mem_gpa(const struct mem *m, const void *hva);
+/* mem_dma - what the driver tells the device; mem_view - where the VMM has it */
+uint64_t mem_dma(const struct mem *m, const void *hva);
+uint8_t *mem_view(const struct mem *m, const void *hva);
+/* mem_untouched - nobody has written where nothing is, or took an iova for an address */
+bool mem_untouched(const struct mem *m);
+
+/* iommu */
+
+/* How the VMM hears of misses. */
+enum iommu_how {
+	IOMMU_SILENT,		/* not at all */
+	IOMMU_BLOCK,		/* read() waits */
+	IOMMU_POLL,		/* poll(), then read() */
+	IOMMU_NONBLOCK,		/* the same with O_NONBLOCK, until EAGAIN */
+};
+
+struct iommu_cfg {
+	bool on;
+	bool v1;		/* messages of the first kind */
+	bool ahead;		/* entries before they are asked for */
+	bool closed;		/* the guest has mapped nothing */
+	enum iommu_how how;
+};
+
+struct iommu {
+	struct iommu_cfg cfg;
+	struct mem *mem;
+	int dev;
+	pthread_t thread;
+	pthread_mutex_t lock;	/* perm, slot and what the device was told of them */
+	int stop;		/* eventfd */
+	unsigned long misses, faults, updates;
+};
+
+/*
+ * iommu_start - the guest maps all (unless .closed), entries are sent (.ahead; or of
+ * @used alone, as QEMU does), misses are answered from now on. iommu_stop - no more;
+ * of a blocking reader the rings have to be stopped.
+ */
+void iommu_start(struct iommu *u, const struct iommu_cfg *cfg, struct mem *m, int dev);
+void iommu_stop(struct iommu *u);
+
+/* iommu_send - one message, as it is; 0 or -errno */
+int iommu_send(struct iommu *u, uint8_t type, uint64_t iova, uint64_t size,
+	       uint64_t uaddr, uint8_t perm);
+
+/* iommu_allow - the guest maps pages; the device is not told */
+void iommu_allow(struct iommu *u, const void *hva, size_t size, uint8_t perm);
+/* iommu_tell - the entries of pages, before they are asked for */
+void iommu_tell(struct iommu *u, const void *hva, size_t size);
+/* iommu_take - the guest takes pages away: when this returns nobody uses them */
+void iommu_take(struct iommu *u, const void *hva, size_t size);
+/* iommu_move - pages are elsewhere now; nobody may write to where they were */
+void iommu_move(struct iommu *u, const void *hva, size_t size);
+
+/*
+ * iommu_read - one message, of @len bytes of room; what read() returned or -errno;
+ * iommu_miss - its contents, of either kind
+ */
+int iommu_read(int dev, void *buf, size_t len);
+bool iommu_miss(const void *buf, struct vhost_iotlb_msg *m);
 
 /* ring */
 
@@ -204,11 +289,13 @@ struct nic_cfg {
 	uint16_t base;		/* where the ring indexes start */
 	bool kthread;		/* the kernel's thread as worker, not one of ours */
 	bool tunnel;		/* GSO frames in UDP tunnels: TUNNEL_MORE, TUNNEL_HLEN */
+	struct iommu_cfg iommu;
 };
 
 struct nic {
 	struct nic_cfg cfg;
 	struct mem mem;
+	struct iommu iommu;
 	struct ring ring[2];
 	int dev;
 	unsigned int hlen;	/* virtio-net header */
