@@ -32,7 +32,7 @@ enum op {
 	OP_CTL_END,
 	/* A guest at work, and its VMM: differ_guest.c, differ_ring.c. */
 	OP_TX = OP_CTL_END, OP_POST, OP_FRAMES, OP_CALLS_WANTED, OP_RESTART,
-	OP_LOG, OP_REMAP, OP_SWAP, OP_BAD, OP_SPURIOUS, OP_REBIRTH,
+	OP_LOG, OP_REMAP, OP_SWAP, OP_BAD, OP_SPURIOUS, OP_REBIRTH, OP_ENTRIES,
 	OP_END,
 };
 
@@ -48,9 +48,15 @@ struct dstep {
 
 #define DSTEPS 64
 
+enum kind {
+	SEQ_CTL,		/* ioctls in any order */
+	SEQ_FRAMES,		/* a guest at work */
+	SEQ_IOTLB,		/* the same behind an IOMMU */
+};
+
 struct dseq {
 	uint64_t seed;
-	bool frames;		/* a guest at work, not ioctls in any order */
+	enum kind kind;
 	/* of a guest at work: */
 	uint64_t features;
 	unsigned int num[2];
@@ -59,12 +65,13 @@ struct dseq {
 	uint32_t cut[3];	/* where the second and so on begin */
 	bool bounded;		/* tap with a bounded sndbuf: vhost-net sends one by one */
 	bool polite;		/* kicks only where the device wants that */
+	bool msg_v2;		/* of a guest behind an IOMMU: second kind of message */
 	unsigned int n;
 	struct dstep step[DSTEPS];
 };
 
 /* differ_gen.c: the sequence of a seed */
-void seq_make(struct dseq *s, uint64_t seed, bool frames);
+void seq_make(struct dseq *s, uint64_t seed, enum kind kind);
 
 enum what {
 	SAW_ANSWER,		/* return value and, of what reads, the value */
@@ -97,6 +104,7 @@ struct note {
 /* Guest memory: GUEST_SIZE bytes from GUEST_GPA on, in pieces here and there. */
 #define GUEST_GPA	0x100000ULL
 #define GUEST_SIZE	(1UL << 20)
+#define TABLE_GPA	0x4000000ULL	/* of a guest behind an IOMMU, in the table */
 #define RINGS_SIZE	0x70000UL	/* of it, at its start: never cut */
 #define RX_AT		0x70800UL	/* buffers that cross pages */
 #define RX_SLOT		4096UL
@@ -169,6 +177,8 @@ uint64_t hash_more(uint64_t h, const void *p, size_t len);
 void arena_init(void);
 void arena_clear(void);
 uint8_t *guest_hva(const struct dseq *s, uint64_t off);
+/* guest_together - from @off on, how many of @len bytes lie together */
+size_t guest_together(const struct dseq *s, uint64_t off, size_t len);
 void guest_put(const struct dseq *s, uint64_t off, const void *p, size_t len);
 void guest_get(const struct dseq *s, uint64_t off, void *p, size_t len);
 void guest_fill(const struct dseq *s, uint64_t off, uint8_t byte, size_t len);
@@ -204,9 +214,15 @@ void publish(struct drun *t, struct ring *r);
 void note_wire(struct drun *t);
 void note_log(struct drun *t);
 
+/* differ_iotlb.c: each does nothing where there is none */
+void iotlb_serve(struct drun *t);	/* answer what was asked */
+void iotlb_ring(struct drun *t, unsigned int index);	/* what a start needs */
+int iotlb_start(struct drun *t);
+void do_entries(struct drun *t, const struct dstep *s);
+
 /* differ_bad.c: chains that stop a ring */
 void do_bad(struct drun *t, const struct dstep *s);
-extern const unsigned int bad_kinds;
+extern const unsigned int bad_kinds, bad_kinds_iotlb;
 const char *bad_name(unsigned int kind);
 
 /* differ_allow.c */

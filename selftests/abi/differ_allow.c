@@ -132,7 +132,7 @@ bool allowance_needed(const struct allowed *a, uint64_t offered)
 const struct allowed *allowance(const struct dseq *q, const struct note *intree,
 				const struct note *ours)
 {
-	const struct allowed *a = q->frames ? allowed_frames : allowed_ctl;
+	const struct allowed *a = q->kind != SEQ_CTL ? allowed_frames : allowed_ctl;
 	static const struct dstep none = { .op = OP_END };
 	const struct dstep *s = intree->step < q->n ? &q->step[intree->step] :
 						      &none;
@@ -143,7 +143,7 @@ const struct allowed *allowance(const struct dseq *q, const struct note *intree,
 		if (a->fits(q, s, intree, ours))
 			return a;
 	/* A guest at work may meet the ioctls' differences, too. */
-	for (a = allowed_ctl; q->frames && a->what; a++)
+	for (a = allowed_ctl; q->kind != SEQ_CTL && a->what; a++)
 		if (a->fits(q, s, intree, ours))
 			return a;
 	return NULL;

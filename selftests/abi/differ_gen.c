@@ -285,6 +285,9 @@ static void add_noise(struct dseq *s, struct rng *g)
 	if (x->op == OP_BACKEND && x->n == 5 &&
 	    s->features & BIT64(VHOST_NET_F_VIRTIO_NET_HDR))
 		return;
+	/* Behind an IOMMU an address is looked at when it is used; a read takes a miss. */
+	if (s->kind == SEQ_IOTLB && (x->op == OP_ADDR || x->op == OP_FILE))
+		return;
 	*add(s, g, x->op) = *x;
 }
 
@@ -317,8 +320,12 @@ static void add_frames(struct dseq *s, struct rng *g, enum op op)
 	case OP_SWAP:
 		x->n = rng_below(g, 4);
 		break;
+	case OP_ENTRIES:
+		x->n = rng_below(g, 5);
+		break;
 	case OP_BAD:
-		x->n = rng_below(g, bad_kinds);
+		x->n = rng_below(g, s->kind == SEQ_IOTLB ? bad_kinds_iotlb :
+				 bad_kinds);
 		if (x->n == bad_kinds - 1)
 			x->ring = NIC_TX;
 		break;
@@ -329,15 +336,26 @@ static void add_frames(struct dseq *s, struct rng *g, enum op op)
 
 static void make_frames(struct dseq *s, struct rng *g)
 {
-	static const uint8_t often[OP_END] = {
+	/* What is logged behind an IOMMU is another test's. */
+	static const uint8_t often_iotlb[OP_END] = {
+		[OP_TX] = 22, [OP_POST] = 16, [OP_FRAMES] = 16,
+		[OP_CALLS_WANTED] = 6, [OP_RESTART] = 4, [OP_REMAP] = 2,
+		[OP_SWAP] = 3, [OP_BAD] = 3, [OP_SPURIOUS] = 3,
+		[OP_REBIRTH] = 1, [OP_ENTRIES] = 18,
+	}, often_frames[OP_END] = {
 		[OP_TX] = 27, [OP_POST] = 18, [OP_FRAMES] = 18,
 		[OP_CALLS_WANTED] = 8, [OP_RESTART] = 4, [OP_LOG] = 3,
 		[OP_REMAP] = 3, [OP_SWAP] = 3, [OP_BAD] = 3, [OP_SPURIOUS] = 3,
 		[OP_REBIRTH] = 1,
 	};
+	const uint8_t *often = s->kind == SEQ_IOTLB ? often_iotlb : often_frames;
 	unsigned int length = 10 + rng_below(g, 30);
 
 	make_guest(s, g);
+	if (s->kind == SEQ_IOTLB) {
+		s->features |= BIT64(VIRTIO_F_ACCESS_PLATFORM);
+		s->msg_v2 = rng_chance(g, 50);
+	}
 	while (s->n < length) {
 		int left = rng_below(g, 100);
 		unsigned int op = OP_TX;
@@ -351,15 +369,15 @@ static void make_frames(struct dseq *s, struct rng *g)
 	}
 }
 
-void seq_make(struct dseq *s, uint64_t seed, bool frames)
+void seq_make(struct dseq *s, uint64_t seed, enum kind kind)
 {
 	struct rng g = { seed };
 
 	memset(s, 0, sizeof(*s));
 	s->seed = seed;
-	s->frames = frames;
-	if (frames)
-		make_frames(s, &g);
-	else
+	s->kind = kind;
+	if (kind == SEQ_CTL)
 		make_ctl(s, &g);
+	else
+		make_frames(s, &g);
 }

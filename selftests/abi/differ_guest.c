@@ -80,6 +80,9 @@ int ring_stop(struct drun *t, unsigned int index)
 {
 	int e = dev_backend(t->fd, index, -1);
 
+	/* With it vhost-net forgets what the other ring has asked for. */
+	if (t->seq->kind == SEQ_IOTLB)
+		ring_kick(&t->ring[!index]);
 	t->steady[index] = false;
 	eventfd_take(t->ring[index].err);
 	return e;
@@ -87,6 +90,7 @@ int ring_stop(struct drun *t, unsigned int index)
 
 int ring_begin(struct drun *t, unsigned int index)
 {
+	iotlb_ring(t, index);
 	return dev_backend(t->fd, index, t->w->tap[backend(t)]);
 }
 
@@ -107,6 +111,8 @@ static int start_all(struct drun *t)
 	int e, i;
 
 	e = dev_ioctl(t->fd, VHOST_SET_OWNER, NULL);
+	if (!e)
+		e = iotlb_start(t);
 	if (!e)
 		e = dev_set_features(t->fd, t->seq->features |
 				     (t->logging ? BIT64(VHOST_F_LOG_ALL) : 0));
@@ -136,6 +142,7 @@ static void make_rings(struct drun *t)
 	unsigned int i;
 
 	t->mem.count = 1;
+	t->mem.iommu = t->seq->kind == SEQ_IOTLB;
 	t->mem.region[0] = (struct mem_region){
 		.gpa = GUEST_GPA, .hva = guest_hva(t->seq, 0),
 		.size = RINGS_SIZE, .fd = -1,
@@ -297,6 +304,7 @@ void guest_step(struct drun *t, const struct dstep *s)
 	case OP_REMAP: answer(t, guest_set_mem(t, s->n, s->val)); break;
 	case OP_SWAP: swap_eventfd(t, s); break;
 	case OP_BAD: do_bad(t, s); break;
+	case OP_ENTRIES: do_entries(t, s); break;
 	case OP_SPURIOUS: ring_kick(&t->ring[s->ring]); break;
 	default: rebirth(t);
 	}

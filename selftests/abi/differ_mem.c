@@ -77,8 +77,7 @@ uint8_t *guest_hva(const struct dseq *s, uint64_t off)
 	return ARENA + i * SPAN + (off - piece_start(s, i));
 }
 
-/* From @off on, how many of @len bytes lie together? */
-static size_t together(const struct dseq *s, uint64_t off, size_t len)
+size_t guest_together(const struct dseq *s, uint64_t off, size_t len)
 {
 	size_t part = piece_end(s, piece_of(s, off)) - off;
 
@@ -92,7 +91,7 @@ void guest_put(const struct dseq *s, uint64_t off, const void *p, size_t len)
 	size_t part;
 
 	for (; len; len -= part, off += part, from += part) {
-		part = together(s, off, len);
+		part = guest_together(s, off, len);
 		memcpy(guest_hva(s, off), from, part);
 	}
 }
@@ -103,7 +102,7 @@ void guest_get(const struct dseq *s, uint64_t off, void *p, size_t len)
 	size_t part;
 
 	for (; len; len -= part, off += part, to += part) {
-		part = together(s, off, len);
+		part = guest_together(s, off, len);
 		memcpy(to, guest_hva(s, off), part);
 	}
 }
@@ -113,7 +112,7 @@ void guest_fill(const struct dseq *s, uint64_t off, uint8_t byte, size_t len)
 	size_t part;
 
 	for (; len; len -= part, off += part) {
-		part = together(s, off, len);
+		part = guest_together(s, off, len);
 		memset(guest_hva(s, off), byte, part);
 	}
 }
@@ -151,7 +150,8 @@ int guest_set_mem(struct drun *t, unsigned int more_cuts, bool backwards)
 		if (end > (off / step + 1) * step)
 			end = (off / step + 1) * step;
 		m->regions[n++] = (struct vhost_memory_region){
-			.guest_phys_addr = GUEST_GPA + off,
+			.guest_phys_addr = off + (s->kind == SEQ_IOTLB ?
+						  TABLE_GPA : GUEST_GPA),
 			.memory_size = end - off,
 			.userspace_addr = (uintptr_t)guest_hva(s, off),
 		};

@@ -51,6 +51,7 @@ bool await_used(struct drun *t, const struct ring *r, uint16_t idx)
 			stuck(t, (uint16_t)(idx - r->used->idx));
 			return false;
 		}
+		iotlb_serve(t);
 		sched_yield();
 	}
 	return true;
@@ -69,6 +70,7 @@ static void await_kick_wanted(struct drun *t, const struct ring *r)
 			stuck(t, ~0ULL);
 			return;
 		}
+		iotlb_serve(t);
 		sched_yield();
 	}
 }
@@ -87,12 +89,14 @@ static void note_calls(struct drun *t, unsigned int index, bool one_batch)
 	struct ring *r = &t->ring[index];
 	uint64_t a = eventfd_take(r->call), b = eventfd_take(r->call2);
 	bool on_empty = has(t, VIRTIO_F_NOTIFY_ON_EMPTY);
+	/* Behind an IOMMU a batch is used in as many goes as there are misses in it. */
+	bool once = one_batch && t->seq->kind != SEQ_IOTLB;
 	/*
 	 * Who tells because nothing is left does not remember that it told, so that what
 	 * comes later depends on how the chains before were divided into batches.
 	 */
-	bool exact = on_empty ? one_batch && !r->event_idx :
-				one_batch || (r->event_idx && t->steady[index]);
+	bool exact = on_empty ? once && !r->event_idx :
+				once || (r->event_idx && t->steady[index]);
 
 	t->steady[index] = true;
 	if (on_empty && (index == NIC_RX || r->avail_idx != r->last_used))
