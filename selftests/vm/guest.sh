@@ -184,6 +184,14 @@ qmp_event() { # pattern, seconds
 	done
 }
 
+# Puts the guest's cards behind a virtual IOMMU whose entries are taken away as soon as
+# a buffer is given back.
+guest_iommu() {
+	GUEST_QEMU=(-device intel-iommu,intremap=off,device-iotlb=on)
+	GUEST_WORDS="intel_iommu=on iommu.strict=1"
+	GUEST_NIC=,iommu_platform=on,ats=on,disable-legacy=on
+}
+
 guest_stop() {
 	[ -n "$GUEST_PID" ] || return 0
 	qmp '{"execute":"quit"}' || kill "$GUEST_PID"

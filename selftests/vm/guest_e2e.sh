@@ -8,7 +8,9 @@
 # of MTU 9000. Files of 16 MiB go both ways by HTTP and are compared by checksum;
 # each time the tap's counters must show that it did not carry them.
 #
-#	guest_e2e.sh [packed]		the shorter: with packed virtqueues
+#	guest_e2e.sh packed		the shorter: with packed virtqueues
+#	guest_e2e.sh iommu		the shorter: behind a virtual IOMMU that forgets each
+#					buffer as soon as it is given back; files of 2 MiB
 set -euo pipefail
 
 cd "${VXDP_ROOT:?run by selftests/run}"
@@ -17,9 +19,13 @@ cd "${VXDP_ROOT:?run by selftests/run}"
 # shellcheck source=selftests/vm/guest.sh
 . selftests/vm/guest.sh
 
-# shellcheck disable=SC2034 # for guest.sh
-GUEST_NIC=${1:+,$1=on}
+MODE=${1:-}
 MIB=${GUEST_MIB:-16}	# fewer where the kernel is slow
+# shellcheck disable=SC2034 # for guest.sh
+case "$MODE" in
+packed) GUEST_NIC=,packed=on ;;
+iommu) guest_iommu; MIB=2 ;;
+esac
 NOISE=65536		# bytes: what multicast may put on a tap during a transfer
 
 [ -e /dev/kvm ] || skip_all "no /dev/kvm here: nothing to run a guest on"
@@ -137,12 +143,23 @@ test_link() {
 	check "link on: guest pings the wire" guest 'ping -c 3 -W 5 10.7.0.1'
 }
 
-# Both rings of a card are of the kind that the guest's driver took.
-is_packed() { vhost-xdp show "$1" --json | jq -e '.queue_pairs[0].features | index("RING_PACKED")'; }
+# What the guest's driver took, of each ring of a card.
+has_feature() { vhost-xdp show "$1" --json | jq -e --arg f "$2" '.queue_pairs[0].features | index($f)'; }
 
 test_packed() {
-	check "vm0's rings are packed" is_packed vm0
-	check "vm1's rings are packed" is_packed vm1
+	check "vm0's rings are packed" has_feature vm0 RING_PACKED
+	check "vm1's rings are packed" has_feature vm1 RING_PACKED
+}
+
+# Each card is in a group of the IOMMU that translates and whose entries are not kept.
+test_iommu() {
+	check "guest has an IOMMU" guest 'dmesg | grep "DMAR: IOMMU enabled"'
+	check "guest's IOMMU forgets at once" guest 'dmesg | grep "invalidation policy: strict"'
+	check "guest's cards are behind it" guest 'for n in nic0 nic1; do
+		grep -q "^DMA$" /sys/class/net/$n/device/../iommu_group/type || exit 1; done'
+	check "guest took ACCESS_PLATFORM" guest 'cut -c34 /sys/class/net/nic0/device/features | grep 1'
+	check "vm0's rings are behind it" has_feature vm0 ACCESS_PLATFORM
+	check "vm1's rings are behind it" has_feature vm1 ACCESS_PLATFORM
 }
 
 test_quit() {
@@ -152,24 +169,26 @@ test_quit() {
 	check "port vm1 is detached" vhost-xdp detach vm1
 }
 
-if [ "${1:-}" = packed ]; then
-	plan $((2 + 2 + 2 + TRANSFER_CASES + 4 + 3 + 3))
-else
-	plan $((2 + 2 + 3 + 2 + 3 * TRANSFER_CASES + 5 + 4 + 3 + 3))
-fi
+case "$MODE" in
+packed) plan $((2 + 2 + 2 + TRANSFER_CASES + 4 + 3 + 3)) ;;
+iommu) plan $((2 + 6 + 2 + TRANSFER_CASES + 4 + 3)) ;;
+*) plan $((2 + 2 + 3 + 2 + 3 * TRANSFER_CASES + 5 + 4 + 3 + 3)) ;;
+esac
 setup
 pass "ports are attached"
 boot
 pass "guest boots"
 test_plain
-if [ "${1:-}" = packed ]; then
-	test_packed
-else
+case "$MODE" in
+packed) test_packed ;;
+iommu) test_iommu ;;
+*)
 	test_jumbo
 	test_vlan
 	test_exception_path
-fi
+	;;
+esac
 test_reset
-test_link
+[ "$MODE" = iommu ] || test_link
 test_quit
 finish
