@@ -222,7 +222,8 @@ void do_entries(struct drun *t, const struct dstep *s);
 
 /* differ_bad.c: chains that stop a ring */
 void do_bad(struct drun *t, const struct dstep *s);
-extern const unsigned int bad_kinds, bad_kinds_iotlb;
+extern const unsigned int bad_kinds;
+unsigned int bad_kind_iotlb(struct rng *g);
 const char *bad_name(unsigned int kind);
 
 /* differ_allow.c */

@@ -324,8 +324,8 @@ static void add_frames(struct dseq *s, struct rng *g, enum op op)
 		x->n = rng_below(g, 5);
 		break;
 	case OP_BAD:
-		x->n = rng_below(g, s->kind == SEQ_IOTLB ? bad_kinds_iotlb :
-				 bad_kinds);
+		x->n = s->kind == SEQ_IOTLB ? bad_kind_iotlb(g) :
+					      rng_below(g, bad_kinds);
 		if (x->n == bad_kinds - 1)
 			x->ring = NIC_TX;
 		break;

@@ -168,7 +168,9 @@ static void answer(struct iommu *u, const struct vhost_iotlb_msg *m)
 			u->faults++;
 		break;
 	}
-	if (i == u->mem->count)
+	if (i == u->mem->count && u->cfg.stray)
+		u->faults++;
+	else if (i == u->mem->count)
 		ktap_bail("a miss for %#llx, which is not the guest's",
 			  (unsigned long long)m->iova);
 	pthread_mutex_unlock(&u->lock);

@@ -100,6 +100,7 @@ struct iommu_cfg {
 	bool v1;		/* messages of the first kind */
 	bool ahead;		/* entries before they are asked for */
 	bool closed;		/* the guest has mapped nothing */
+	bool stray;		/* its rings may have any address in them */
 	enum iommu_how how;
 };
 
