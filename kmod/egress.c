@@ -209,6 +209,19 @@ static u32 run_program(struct batch *b, struct vxdp_tx_slot *slot)
 	return act;
 }
 
+/* The kernel cuts what is in one tunnel, not what the program has put into another. */
+static bool tunnel_stands(const struct vxdp_tx_slot *slot)
+{
+	const struct xdp_frame *frame = slot->frame;
+	struct vxdp_gso gso;
+
+	if (!vxdp_slot_is_gso(slot) ||
+	    !(slot->claim.hdr.gso_type & VIRTIO_NET_HDR_GSO_UDP_TUNNEL))
+		return true;
+	return !vxdp_gso_parse(&gso, &slot->claim, frame->data, frame->len,
+			       xdp_get_frame_len(slot->frame));
+}
+
 /*
  * What the program has changed of the frame. It cannot have written over the
  * xdp_frame, which lies below all that it may reach.
@@ -222,7 +235,7 @@ static bool take_back(struct batch *b, struct vxdp_tx_slot *slot)
 		   xdp->flags == frame->flags))
 		return true;
 	vxdp_claim_shift(&slot->claim, vxdp_egress_shift(&b->e));
-	return !xdp_update_frame_from_buff(xdp, frame);
+	return !xdp_update_frame_from_buff(xdp, frame) && tunnel_stands(slot);
 }
 
 /*

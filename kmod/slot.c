@@ -5,6 +5,8 @@
 #include <linux/filter.h>
 #include <linux/gfp.h>
 #include <linux/uaccess.h>
+#include <linux/udp.h>
+#include <net/tcp.h>
 #include "buf.h"
 #include "compat.h"
 #include "queue.h"
@@ -138,12 +140,11 @@ static u32 copy_frame(struct xdp_frame *frame, struct iov_iter *it)
 	return 0;
 }
 
-/* What csum_start and csum_offset ask for; both lie in the first page. */
-static void complete_csum(struct vxdp_tx_slot *slot)
+/* From there to the end; what it starts at and where it goes lie in the first page. */
+static void complete_csum(struct xdp_frame *frame, u32 csum_start, u32 csum_offset)
 {
-	struct xdp_frame *frame = slot->frame;
-	void *start = frame->data + slot->claim.hdr.csum_start;
-	u32 done = frame->len - slot->claim.hdr.csum_start, size;
+	void *start = frame->data + csum_start;
+	u32 done = frame->len - csum_start, size;
 	__wsum sum = csum_partial(start, done, 0);
 	struct skb_shared_info *sinfo;
 	__sum16 folded;
@@ -161,22 +162,51 @@ static void complete_csum(struct vxdp_tx_slot *slot)
 	folded = csum_fold(sum);
 	if (!folded)
 		folded = CSUM_MANGLED_0;
-	memcpy(start + slot->claim.hdr.csum_offset, &folded, sizeof(folded));
+	memcpy(start + csum_offset, &folded, sizeof(folded));
+}
+
+/*
+ * A frame in a tunnel that there is nothing to cut of is for the kernel no GSO frame, but
+ * has the marks of one: nobody would complete the outer checksum, and a tap warn of it.
+ */
+static bool whole_in_tunnel(const struct vxdp_gso *gso)
+{
+	u32 least = gso->type == VIRTIO_NET_HDR_GSO_UDP_L4 ? 0 : TCP_MIN_GSO_SIZE;
+
+	return gso->outer_l4 && gso->len - gso->hdr_len <= max_t(u32, gso->size, least);
+}
+
+static u32 finish_gso(struct vxdp_tx_slot *slot)
+{
+	struct xdp_frame *frame = slot->frame;
+	struct virtio_net_hdr *hdr = &slot->claim.hdr;
+	struct vxdp_gso gso;
+	u32 why = vxdp_gso_parse(&gso, &slot->claim, frame->data, frame->len,
+				 xdp_get_frame_len(frame));
+
+	if (why)
+		return why;
+	if (likely(!whole_in_tunnel(&gso))) {
+		slot->flags |= VXDP_SLOT_GSO;
+		return 0;
+	}
+	/* The inner one first: the outer one is over it. */
+	complete_csum(frame, hdr->csum_start, hdr->csum_offset);
+	if (gso.outer_csum)
+		complete_csum(frame, gso.outer_l4, offsetof(struct udphdr, check));
+	slot->flags |= VXDP_SLOT_CSUM;
+	return 0;
 }
 
 static u32 finish_frame(struct vxdp_tx_slot *slot)
 {
-	struct xdp_frame *frame = slot->frame;
-	struct vxdp_gso gso;
+	const struct virtio_net_hdr *hdr = &slot->claim.hdr;
 
-	if (slot->claim.hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
-		slot->flags |= VXDP_SLOT_GSO;
-		return vxdp_gso_parse(&gso, &slot->claim, frame->data, frame->len,
-				      xdp_get_frame_len(frame));
-	}
-	if (slot->claim.hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+	if (hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE)
+		return finish_gso(slot);
+	if (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
 		slot->flags |= VXDP_SLOT_CSUM;
-		complete_csum(slot);
+		complete_csum(slot->frame, hdr->csum_start, hdr->csum_offset);
 	}
 	return 0;
 }

@@ -62,7 +62,10 @@ static const struct kind kinds[] = {
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-static const unsigned int payloads[] = { 3000, 20000, 50000, GSO_SIZE + 1 };
+/* The last are of one piece, which the kernel takes for no GSO frames. */
+static const unsigned int payloads[] = { 3000, 20000, 50000, GSO_SIZE + 1, 500, GSO_SIZE };
+
+#define PAYLOADS (sizeof(payloads) / sizeof(payloads[0]))
 
 static void put16(uint8_t *p, unsigned int val)
 {
@@ -139,7 +142,7 @@ static void put_outer(const struct kind *k, uint8_t *p, unsigned int len)
 static struct inet_spec spec_of(const struct kind *k, const uint8_t *to, unsigned int round)
 {
 	struct inet_spec s = {
-		.v6 = k->v6, .udp = k->udp, .payload = payloads[round % 4],
+		.v6 = k->v6, .udp = k->udp, .payload = payloads[round % PAYLOADS],
 		.seq = round * 70000, .first = round * 7919,
 	};
 
