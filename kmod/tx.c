@@ -176,6 +176,7 @@ static bool serve_one(struct tx *tx)
 	struct vxdp_chain chain = {
 		.iov = tx->q->scratch->iov,
 		.iov_max = VXDP_CHAIN_IOV_MAX,
+		.out_only = true,
 	};
 	int ret = vxdp_vring_next(vr, &chain);
 

@@ -176,6 +176,7 @@ static int add_indirect(struct vxdp_vring *vr, struct vxdp_chain *c,
 			const struct vring_packed_desc *table)
 {
 	u32 i, count = table->len / sizeof(*table);
+	u16 write = c->out_only ? 0 : VRING_DESC_F_WRITE;
 	struct vring_packed_desc desc;
 
 	if (table->len % sizeof(*table) || !count)
@@ -186,7 +187,7 @@ static int add_indirect(struct vxdp_vring *vr, struct vxdp_chain *c,
 	for (i = 0; i < count; i++) {
 		if (vxdp_chain_read_table(vr, table->addr + i * sizeof(desc), &desc,
 					  sizeof(desc)) ||
-		    vxdp_chain_add(vr, c, desc.addr, desc.len, desc.flags & VRING_DESC_F_WRITE))
+		    vxdp_chain_add(vr, c, desc.addr, desc.len, desc.flags & write))
 			return -EINVAL;
 	}
 	return 0;

@@ -115,6 +115,8 @@ struct vxdp_vring {
  * @desc_num: descriptors it has, for the bound
  * @seg_num: entries of @seg
  * @iov_max: room in @iov and @seg
+ * @out_only: the ring's driver only sends: of a packed table all is to read. DPDK's
+ *	virtio-user (22.11 and later) leaves F_WRITE in the entry of the header there
  * @iov: pieces, the caller's room
  * @seg: ranges to write, for the log: the caller's room; NULL where the ring is not
  *	logged. Guest-physical; behind an IOTLB, as user addresses
@@ -128,6 +130,7 @@ struct vxdp_chain {
 	u32 desc_num;
 	u32 seg_num;
 	u32 iov_max;
+	bool out_only;
 	struct iovec *iov;
 	struct vxdp_seg {
 		u64 addr;

@@ -108,6 +108,7 @@ int guest_next(struct guest *g)
 	memset(&g->chain, 0xa5, sizeof(g->chain));
 	g->chain.iov = g->iov;
 	g->chain.iov_max = VXDP_CHAIN_IOV_MAX;
+	g->chain.out_only = g->out_only;
 	g->chain.seg = g->vr.log_all ? g->seg : NULL;
 	return vxdp_vring_next(&g->vr, &g->chain);
 }

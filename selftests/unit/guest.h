@@ -55,6 +55,7 @@ struct guest {
 	struct iovec iov[VXDP_CHAIN_IOV_MAX];
 	struct vxdp_seg seg[VXDP_CHAIN_IOV_MAX];
 	struct vxdp_chain chain;
+	bool out_only;		/* of the chains to come */
 };
 
 /* guest_make - memory and a started, empty ring; both indexes, or places, begin at @base */

@@ -79,6 +79,31 @@ static bool chain_over_the_end(void)
 	       CHECK(g->vr.last_avail == 1) && CHECK(guest_next(g) == 0);
 }
 
+static bool table_to_send(bool out_only)
+{
+	guest_make(g, NUM, F_PACKED, WRAP);
+	entry(0, BUF, 12, D_WRITE);
+	entry(1, BUF + 100, 60, 0);
+	put(WRAP, TABLE, 32, 7, D_INDIRECT);
+	g->out_only = out_only;
+	return guest_next(g) == 1 && CHECK(g->chain.out_len == 72) && CHECK(!g->chain.in_num);
+}
+
+/* Only in a table, and only where nothing is received. */
+static bool tables_to_send(void)
+{
+	bool ok = CHECK(table_to_send(true));
+
+	guest_drop(g);
+	ok = CHECK(!table_to_send(false)) &&
+	     CHECK(g->vr.error == VHOST_XDP_STAT_RING_ORDER) && ok;
+	guest_drop(g);
+	guest_make(g, NUM, F_PACKED, WRAP);
+	put(WRAP, BUF, 10, 0, D_WRITE);
+	g->out_only = true;
+	return CHECK(guest_next(g) == 1) && CHECK(g->chain.in_num == 1) && ok;
+}
+
 static bool breaks(u32 error)
 {
 	return CHECK(guest_next(g) < 0) && CHECK(g->vr.error == error) &&
@@ -520,6 +545,7 @@ static const struct {
 	{ "areas of the event structures", sizes },
 	{ "available is what the wrap counter says, whatever else is set", which_is_available },
 	{ "a chain over the end of the ring, with a table", chain_over_the_end },
+	{ "what is sent may be in a table with F_WRITE", tables_to_send },
 	{ "each way in which a chain is wrong, and its counter", wrong_chains },
 	{ "a chain that goes around", chain_without_end },
 	{ "what we still have made available again", more_than_the_ring },
