@@ -13,8 +13,9 @@
 # On Debian 12 two things must be newer than the release: QEMU 10 comes from its
 # backports (the TCG of 7.2 oopses kernels at random) and virtme-ng from trixie
 # (it is all-arch). Both sources are derived from where this machine already
-# gets its Debian from, and pinned, so that nothing else moves. On Debian 13 the
-# release itself has everything.
+# gets its Debian from, and pinned, so that nothing else moves. Debian 12's own QEMU,
+# which cannot be installed beside that, is unpacked into build/qemu-7.2, as a client
+# to be tested. On Debian 13 the release itself has everything.
 set -euo pipefail
 
 SOURCES=/etc/apt/sources.list.d/vhost-xdp.sources
@@ -29,11 +30,15 @@ libbpf-dev libxdp-dev libmnl-dev libjansson-dev libelf-dev zlib1g-dev pkg-config
 kmod udev iproute2 iputils-ping ethtool strace procps jq python3 xz-utils cpio busybox-static
 qemu-system-x86 virtme-ng libvirt-clients libvirt-daemon-driver-qemu"
 BENCH_PACKAGES="dpdk-dev libdpdk-dev"
+OLD_QEMU=$(dirname "$0")/../../build/qemu-7.2
+OLD_QEMU_PACKAGES="libaio1"	# what it wants that the new one does not
 
 codename() {
 	# shellcheck disable=SC1091
 	(. /etc/os-release && echo "${VERSION_CODENAME:-}") 2>/dev/null || true
 }
+
+[ "$(codename)" != bookworm ] || PACKAGES="$PACKAGES $OLD_QEMU_PACKAGES"
 
 check_release() {
 	case "$(codename)" in
@@ -171,6 +176,28 @@ apt_quiet() { # words of apt-get; its output only where it fails
 	rm -f "$log"
 }
 
+# Is Debian 12's own QEMU wanted, and not there?
+old_qemu_missing() {
+	[ "$(codename)" = bookworm ] && [ ! -x "$OLD_QEMU/usr/bin/qemu-system-x86_64" ]
+}
+
+old_qemu_version() { apt-cache madison qemu-system-x86 | awk '$3 ~ /^1:7\.2/ && !n++ { print $3 }'; }
+
+fetch_old_qemu() {
+	local v tmp
+	v=$(old_qemu_version)
+	[ -n "$v" ] || apt_quiet update
+	v=$(old_qemu_version)
+	[ -n "$v" ] || die "apt offers no QEMU 7.2, though this is Debian 12; is its main suite configured?"
+	note "unpacking QEMU $v into build/qemu-7.2"
+	tmp=$(mktemp -d)
+	(cd "$tmp" && apt_quiet download -o APT::Sandbox::User=root "qemu-system-x86=$v")
+	rm -rf "$OLD_QEMU"
+	mkdir -p "$OLD_QEMU"
+	dpkg -x "$tmp"/*.deb "$OLD_QEMU"
+	rm -r "$tmp"
+}
+
 install_all() {
 	local k pkgs
 	[ "$(id -u)" = 0 ] || die "packages are missing ($(missing | xargs)): run this as root"
@@ -211,6 +238,7 @@ case "${1:-}" in
 	if [ -n "$(missing)" ] || qemu_is_old || ! usable_kernel > /dev/null; then
 		install_all
 	fi
+	! old_qemu_missing || fetch_old_qemu
 	note "all there; kernel $(usable_kernel)"
 	;;
 *) die "unknown word $1 (try: --bench, --list, --kernel, --uri)" ;;

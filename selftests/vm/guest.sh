@@ -17,8 +17,10 @@ GUEST_TAPS=()
 WIRE=vxdp-wire
 UPLINK=vxup0
 WWW=$GUEST_DIR/www
-# More options for QEMU, and words for the guest's kernel.
+# Which QEMU, more options for it and for a card each, and words for the guest's kernel.
+GUEST_PROGRAM=qemu-system-x86_64
 GUEST_QEMU=()
+GUEST_NICS=()
 GUEST_WORDS=
 
 # Makes the wire: $1 is the MTU. A checksum or a VLAN tag left for "hardware" of
@@ -70,7 +72,7 @@ await() { # seconds, command...
 }
 
 # What QEMU has to be told for ports: for each the options that the tool says, and
-# GUEST_NIC. Makes their taps.
+# GUEST_NIC, and its own of GUEST_NICS. Makes their taps.
 guest_cards() { # port...
 	local port args n=0
 	GUEST_NODES="" GUEST_CARDS=()
@@ -79,7 +81,7 @@ guest_cards() { # port...
 		eval "$(jq -r .tap_command <<< "$args")"
 		GUEST_TAPS+=("$(jq -r .tap <<< "$args")")
 		GUEST_CARDS+=(-netdev "$(jq -r .netdev <<< "$args" | renumber $n)")
-		GUEST_CARDS+=(-device "$(jq -r .device <<< "$args" | renumber $n),id=nic$n${GUEST_NIC:-}")
+		GUEST_CARDS+=(-device "$(jq -r .device <<< "$args" | renumber $n),id=nic$n${GUEST_NIC:-}${GUEST_NICS[n]:-}")
 		GUEST_NODES+=" $((10 + n))<>$(jq -r .node <<< "$args")"
 		n=$((n + 1))
 	done
@@ -98,7 +100,7 @@ guest_boot() { # redirections, QEMU's options...
 	shift
 	mkdir -p "$GUEST_RUN"
 	mkfifo "$GUEST_RUN"/{ctl,qmp}.{in,out}
-	set -- qemu-system-x86_64 -accel kvm -machine q35 -cpu host -m 256M -nodefaults -display none \
+	set -- "$GUEST_PROGRAM" -accel kvm -machine q35 -cpu host -m 256M -nodefaults -display none \
 		-kernel "/boot/vmlinuz-$(cat "$VXDP_ROOT/build/guest/kver")" \
 		-initrd "$VXDP_ROOT/build/guest/initrd" -append "console=ttyS0 loglevel=4 panic=-1 $GUEST_WORDS" \
 		-serial "file:$GUEST_RUN/console" \
