@@ -138,12 +138,14 @@ rings() { # how they are to be
 
 # The data is compared, by ping; several are under way at a time.
 answers_pings() { # address, bytes...
-	local to=$1 bytes said
+	local to=$1 bytes said got
 	shift
 	kill -0 "$PMD_PID" || return
 	for bytes; do
 		said=$(wire ping -A -l 16 -c $PINGS -w $((30 * ${VXDP_SLOW:-1})) -s "$bytes" "$to" 2>&1) || true
-		if grep -q 'wrong data' <<< "$said" || ! grep -q ' received, 0% packet loss' <<< "$said"; then
+		# It sends some more than it waits for.
+		got=$(sed -n 's/.* \([0-9]*\) received,.*/\1/p' <<< "$said")
+		if grep -q 'wrong data' <<< "$said" || [ "${got:-0}" -lt $PINGS ]; then
 			tail -n 4 <<< "$said"
 			return 1
 		fi
@@ -251,7 +253,7 @@ test_memory() {
 
 queue_answers() { # number
 	pmd show port xstats 0
-	[ "$(grep -c "[rt]x_q$1_packets: [1-9]" <<< "$SAID")" = 2 ] || { echo "$SAID"; return 1; }
+	[ "$(grep -c "[rt]x_q$1_good_packets: [1-9]" <<< "$SAID")" = 2 ] || { echo "$SAID"; return 1; }
 }
 
 more_addresses() {
@@ -278,9 +280,6 @@ pass "ports are attached"
 test_kind split "MRG_RXBUF" "56 1400" \
 	--in-memory mrg_rxbuf=1,in_order=0 "--mbuf-size=640 --enable-scatter --tx-offloads=0x8000" test_memory
 test_kind "split, in order" "IN_ORDER" "56 1400" "--huge-dir $HUGE" mrg_rxbuf=0,in_order=1
-# DPDK's driver says of the header in an indirect table of a packed ring, which it has for
-# frames of several buffers, that the device may write it. A port takes that for an error.
-SEGMENTS=764
 test_kind packed "RING_PACKED" "56 1400" "--no-huge -m 64" packed_vq=1,mrg_rxbuf=0,in_order=0
 test_kind "packed, in order, two queues" "IN_ORDER MRG_RXBUF RING_PACKED, IN_ORDER MRG_RXBUF RING_PACKED" "56 1400" \
 	"--huge-dir $HUGE" packed_vq=1,mrg_rxbuf=1,in_order=1,queues=2,cq=1 "--rxq=2 --txq=2" test_queues
