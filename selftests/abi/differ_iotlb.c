@@ -121,6 +121,8 @@ static void withhold(struct drun *t, const struct dstep *s)
 	note_wire(t);
 	note(t, SAW_ANSWER, dev_backend(t->fd, NIC_TX, t->w->tap[!!(t->seq->features &
 			    BIT64(VHOST_NET_F_VIRTIO_NET_HDR))]), 0);
+	/* Of which vhost-net signals an error, too. */
+	eventfd_take(r->err);
 	note(t, SAW_ANSWER, ring_begin(t, NIC_TX), 0);
 	ring_kick(r);
 	tx_settle(t, n, false);
