@@ -5,13 +5,13 @@
  * notifications, logged pages and all of guest memory are compared. The in-tree
  * driver is the specification; what is meant to differ is in differ_allow.c.
  *
- *	differ [COUNT | SECONDSs] [SEED] [iommu | self]
+ *	differ [COUNT | SECONDSs] [SEED] [self]
  *
- * COUNT sequences, or as many as fit into so many seconds, for each of the three
- * parts ("iommu": and a fourth, behind one, half as many); SEED is that of the first,
- * the next one's is one more. So "differ 1 SEED" plays again what went wrong. "self"
- * has vhost-net on both sides, to see what the test itself makes differ.
- * DIFFER_VERBOSE=1 prints each step and all it showed.
+ * COUNT sequences, or as many as fit into so many seconds, for each of the four
+ * parts (behind an IOMMU half as many); SEED is that of the first, the next one's is
+ * one more. So "differ 1 SEED" plays again what went wrong. "self" has vhost-net on
+ * both sides, to see what the test itself makes differ. DIFFER_VERBOSE=1 prints each
+ * step and all it showed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -324,7 +324,6 @@ static void print_tally(const struct tally *c)
 struct amount {
 	unsigned int count, seconds;
 	uint64_t seed;
-	bool iommu;
 };
 
 static time_t now(void)
@@ -438,8 +437,7 @@ static void ports(const struct amount *m)
 	part(m, SEQ_CTL, sock, "ioctls, port without an uplink");
 	part(m, SEQ_CTL, xdp, "ioctls, port with an uplink");
 	part(m, SEQ_FRAMES, sock, "a guest at work, port without an uplink");
-	if (m->iommu)
-		part(m, SEQ_IOTLB, sock, "behind an IOMMU, port without an uplink");
+	part(m, SEQ_IOTLB, sock, "behind an IOMMU, port without an uplink");
 	NEED(!ctl_del("df-xdp"));
 	NEED(!ctl_del("df-sock"));
 }
@@ -456,7 +454,6 @@ int main(int argc, char **argv)
 		if (*unit == 's')
 			m.seconds = m.count;
 	}
-	m.iommu = argc > 3 && !strcmp(argv[3], "iommu");
 	if (argc > 2)
 		m.seed = strtoull(argv[2], NULL, 0);
 	setup();

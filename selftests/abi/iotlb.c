@@ -7,7 +7,7 @@
  * scattered for the VMM, so that rings, buffers and tables span entries. Where the
  * VMM has the device's addresses is other memory, which nobody may touch.
  *
- *	iotlb xdp|sock|intree [NAME | more]
+ *	iotlb xdp|sock|intree [NAME]
  *
  * "intree" is /dev/vhost-net on a tap: the same answers, but where it says so.
  */
@@ -335,7 +335,6 @@ static const struct test { const char *name; bool (*fn)(void); } tests[] = {
 	{ "ranges that overflow", ranges },
 	{ "a flood of entries", flood_updates },
 	{ "a flood of misses", flood_misses },
-}, more_tests[] = {
 	{ "entries for memory that is none", bad_entries },
 	{ "another process writes", stranger },
 	{ "the VMM is killed while it reads", killed },
@@ -360,19 +359,15 @@ static void run_tests(const struct test *t, unsigned int n, const char *only)
 int main(int argc, char **argv)
 {
 	const char *only = argc > 2 ? argv[2] : NULL;
-	bool more = only && !strcmp(only, "more");
 
 	lane = lane_of(argc > 1 ? argv[1] : "xdp");
 	ktap_case(60, "setup");
 	net_ready(lane);
 	port_attach(lane, PORT, mac_guest, 0, "");
-	if (!more)
-		RUN(tests, only);
-	if (only)
-		RUN(more_tests, more ? NULL : only);
+	RUN(tests, only);
 	/* Which in-tree vhost-net has not. */
-	if (only && lane != LANE_INTREE)
-		RUN(packed_tests, more ? NULL : only);
+	if (lane != LANE_INTREE)
+		RUN(packed_tests, only);
 	port_detach(lane, PORT);
 	return ktap_done();
 }
