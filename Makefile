@@ -26,7 +26,7 @@ COMPDIR	 = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 export V
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help deps kmod bpf user tests man check check-host check-vm check-poison check-newer debug-kernel check-debug fuzz demo bench
+.PHONY: all help deps kmod bpf user tests man check check-host check-vm check-long check-poison check-newer debug-kernel check-debug fuzz demo bench
 .PHONY: bench-native bench-reference install uninstall clean
 .DEFAULT_GOAL := all
 
@@ -77,7 +77,12 @@ debug-kernel: deps			## a kernel with KASAN, lockdep, kmemleak... in ~/.cache (h
 check-poison: all tests			## the tests that run in the VM, freed memory poisoned (no other kernel needed)
 	@selftests/run --poison $(if $(T),'$(T)')
 
-check-newer: 				## the tests that run in the VM, on Debian's newest kernel (see docs/testing.md)
+check-long:				## tests that take longer: 20 migrations, DPDK, thousands of sequences (an hour and more)
+	@$(DEPS) --bench
+	@$(MAKE) all tests
+	@TESTS_LIST=selftests/long.list selftests/run --vm-only $(if $(T),'$(T)')
+
+check-newer:				## the tests that run in the VM, on Debian's newest kernel (see docs/testing.md)
 	@selftests/setup/newer-kernel
 	@selftests/setup/newer-kernel --run '$(T)'
 

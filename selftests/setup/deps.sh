@@ -28,8 +28,8 @@ die() { echo "deps: $*" >&2; exit 1; }
 PACKAGES="build-essential clang llvm lld libclang-rt-dev
 libbpf-dev libxdp-dev libmnl-dev libjansson-dev libelf-dev zlib1g-dev pkg-config bpftool dwarves
 kmod udev iproute2 iputils-ping ethtool strace procps jq python3 xz-utils cpio busybox-static
-qemu-system-x86 virtme-ng dpdk-dev libvirt-clients libvirt-daemon-driver-qemu"
-BENCH_PACKAGES="libdpdk-dev"
+qemu-system-x86 virtme-ng libvirt-clients libvirt-daemon-driver-qemu"
+BENCH_PACKAGES="dpdk-dev libdpdk-dev"
 OLD_QEMU=$(dirname "$0")/../../build/qemu-7.2
 OLD_QEMU_PACKAGES="libaio1"	# what it wants that the new one does not
 
