@@ -58,7 +58,15 @@ vm_run_bare() { # directory, seconds, console log, command, words for the kernel
 			$5 VXDP_DIR=$PWD VXDP_COMMAND=$command VXDP_MODULES=$1/mods/lib/modules init=$PWD/selftests/lib/bare-init" | cat
 }
 
-# What the kernel said last, where that is why the VM ended.
+# What the console has of why the VM ended: what the kernel said of it, else its last
+# lines, for QEMU's own words are there, too; and whether the CPU gave up.
 vm_last_words() { # console log
-	sed -n '/WARNING:\|BUG:\|Oops\|Kernel panic\|sysrq: /,$p' "$1" | tr -d '\r' | head -n "${2:-60}"
+	local words
+	words=$(tr -d '\r' < "$1" | sed -n '/WARNING:\|BUG:\|Oops\|Out of memory\|Kernel panic\|sysrq: /,$p' | head -n "${2:-60}")
+	if [ -n "$words" ]; then
+		printf '%s\n' "$words"
+	else
+		tr -d '\r' < "$1" | tail -n 20
+	fi
+	grep -sh -A 24 '^Triple fault' "$1.cpu" | head -n 60 || true
 }
