@@ -122,8 +122,8 @@ static struct vxdp_frame *cut_segment(const struct vxdp_gso *gso,
 static bool takes_whole(const struct vxdp_queue *q, const struct vxdp_gso *gso,
 			const struct vxdp_claim *claim)
 {
-	/* Where its headers have no room to say where a tunnel begins and ends. */
-	if (gso->outer_l4 && q->hdr_len < sizeof(struct vxdp_net_hdr))
+	/* It may change until the frame is in the ring, where it is looked at again. */
+	if (!vxdp_claim_fits(claim, READ_ONCE(q->hdr_len)))
 		return false;
 	if (gso->type == VIRTIO_NET_HDR_GSO_UDP_L4 && vxdp_gso_segs(gso) > UDP_WHOLE_MAX)
 		return false;

@@ -290,7 +290,9 @@ bool vxdp_put_gso(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
 		return false;
 	vxdp_lock(&f->pages.lock);
 	if (f->on) {
-		done = vxdp_fast_ready(q, false) && put_any(q, xdp, claim, len, false);
+		/* Nobody changes the header's length while softirqs have the ring. */
+		done = vxdp_claim_fits(claim, q->hdr_len) && vxdp_fast_ready(q, false) &&
+		       put_any(q, xdp, claim, len, false);
 		if (done)
 			count_local(q, len);
 		else

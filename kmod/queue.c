@@ -298,9 +298,13 @@ int vxdp_queue_set_features(struct vxdp_queue *q, u64 features, u64 more)
 	bool mrg = features & ((1ULL << VIRTIO_NET_F_MRG_RXBUF) |
 			       (1ULL << VIRTIO_F_VERSION_1));
 	struct vxdp_iotlb *iotlb = NULL;
+	u8 hdr_len = mrg ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
+			   sizeof(struct virtio_net_hdr);
 	int i, ret = -EFAULT;
 
 	lockdep_assert_held(&q->lock);
+	if (more)
+		hdr_len = sizeof(struct vxdp_net_hdr);
 	if (features & (1ULL << VIRTIO_F_ACCESS_PLATFORM)) {
 		iotlb = vxdp_iotlb_create();
 		if (!iotlb)
@@ -314,10 +318,8 @@ int vxdp_queue_set_features(struct vxdp_queue *q, u64 features, u64 more)
 		goto unlock;
 
 	q->features = features;
-	q->hdr_len = mrg ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
-			   sizeof(struct virtio_net_hdr);
-	if (more)
-		q->hdr_len = sizeof(struct vxdp_net_hdr);
+	/* A program looks without a lock whether a GSO frame could be taken whole. */
+	WRITE_ONCE(q->hdr_len, hdr_len);
 	q->vhost_hlen = 0;
 	q->sock_hlen = 0;
 	if (features & (1ULL << VHOST_NET_F_VIRTIO_NET_HDR))

@@ -122,7 +122,7 @@ struct vxdp_scratch {
  *	is theirs
  * @vhost_hlen: header bytes that we make because the socket does not
  * @sock_hlen: header bytes that the socket makes and takes
- * @hdr_len: bytes of the header in the guest's buffers
+ * @hdr_len: bytes of the header in the guest's buffers; programs look without a lock
  * @vmm_thread: the worker is, or will be, a thread of the VMM, not one of the
  *	kernel; @lock
  * @worker: the thread

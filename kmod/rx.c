@@ -201,7 +201,11 @@ static enum outcome put_frame(struct rx *rx, const struct source *from)
 	struct iov_iter it;
 	struct room room;
 
-	ret = collect(rx, &room, need);
+	/* The VMM has changed the features since it came. */
+	if (unlikely(!vxdp_claim_fits(from->claim, q->hdr_len)))
+		ret = NONE;
+	else
+		ret = collect(rx, &room, need);
 	if (ret == NONE) {
 		vxdp_count(q, VHOST_XDP_STAT_RX_DROP_NO_ROOM, 1);
 		return DONE;

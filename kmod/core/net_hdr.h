@@ -91,6 +91,13 @@ static inline struct vxdp_net_hdr vxdp_net_hdr_of(const struct vxdp_claim *claim
 	};
 }
 
+/* Has a header of @hdr_len bytes room for all that is said? */
+static inline bool vxdp_claim_fits(const struct vxdp_claim *claim, u32 hdr_len)
+{
+	return hdr_len >= sizeof(struct vxdp_net_hdr) ||
+	       !(claim->hdr.gso_type & VIRTIO_NET_HDR_GSO_UDP_TUNNEL);
+}
+
 u32 vxdp_net_hdr_check(const struct virtio_net_hdr *hdr, u32 len, u32 linear);
 u32 vxdp_gso_parse(struct vxdp_gso *gso, const struct vxdp_claim *claim,
 		   const u8 *head, u32 avail, u32 len);
