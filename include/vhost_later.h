@@ -10,6 +10,15 @@
 #include <linux/vhost.h>
 #include <linux/virtio_net.h>
 
+/* 6.2: GSO frames of UDP datagrams. */
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4	5
+#endif
+#ifndef TUN_F_USO4
+#define TUN_F_USO4			0x20
+#define TUN_F_USO6			0x40
+#endif
+
 /* 6.4; a port has none of these. */
 #ifndef VHOST_NEW_WORKER
 #define VHOST_NEW_WORKER		_IOR(VHOST_VIRTIO, 0x8, __u32)

@@ -12,9 +12,6 @@
 
 #include "../vmm/flow.h"
 
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
 #define CSUM VIRTIO_NET_HDR_F_NEEDS_CSUM
 #define TSO4 VIRTIO_NET_HDR_GSO_TCPV4
 #define TSO6 VIRTIO_NET_HDR_GSO_TCPV6

@@ -41,9 +41,6 @@ typedef __s32 s32;
 #ifndef __counted_by
 #define __counted_by(member)
 #endif
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4	/* <linux/virtio_net.h> of 6.2 */
-#define VIRTIO_NET_HDR_GSO_UDP_L4	5
-#endif
 
 #ifndef __always_inline
 #define __always_inline	inline __attribute__((always_inline))

@@ -16,14 +16,6 @@
 
 #include "local.h"
 
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
-#ifndef TUN_F_USO4
-#define TUN_F_USO4 0x20
-#define TUN_F_USO6 0x40
-#endif
-
 #define GSO_SIZE 1400
 #define LARGE 65160
 #define ROUNDS 10

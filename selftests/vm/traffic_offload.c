@@ -14,10 +14,6 @@
 
 #include "traffic.h"
 
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
-
 #define ROUNDS 40
 #define GSO_SIZE 1400
 

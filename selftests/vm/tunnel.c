@@ -17,14 +17,6 @@
 
 #include "../vmm/flow.h"
 
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
-#ifndef TUN_F_USO4
-#define TUN_F_USO4 0x20
-#define TUN_F_USO6 0x40
-#endif
-
 #define GSO_SIZE 1300
 #define ROUNDS 8
 #define ETH 14
