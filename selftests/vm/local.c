@@ -20,8 +20,6 @@
 #define LARGE 65160
 #define ROUNDS 10
 
-const uint8_t mac_b[6] = { 0x02, 0x76, 0x78, 0, 0, 0x02 };
-
 const struct nic_cfg guest = {
 	.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
 	.rx_len = 1536, .tx_len = 65600, .tx_bufs = 40,
@@ -47,32 +45,14 @@ static const struct kind kinds[] = {
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-void open_two(struct two *t, struct nic_cfg other)
-{
-	memset(t, 0, sizeof(*t));
-	port_attach(LANE_XDP, OTHER, mac_b, 0, "");
-	bench_open(&t->a, LANE_XDP, guest);
-	bench_open_on(&t->b, LANE_XDP, other, OTHER, OTHER_TAP);
-}
+static uint32_t seq;		/* of the payload that comes next */
+static uint8_t more_flags;	/* that a sets in headers besides */
 
-void close_two(struct two *t)
-{
-	bench_close(&t->b);
-	bench_close(&t->a);
-	port_detach(LANE_XDP, OTHER);
-}
-
-static void takes(struct two *t, unsigned int offloads)
-{
-	NEED(!ioctl(t->b.tap, TUNSETOFFLOAD, offloads));
-}
-
-static struct inet_spec spec_of(const struct two *t, const struct kind *k,
-				unsigned int payload)
+static struct inet_spec spec_of(const struct kind *k, unsigned int payload)
 {
 	struct inet_spec s = {
 		.v6 = k->v6, .udp = k->udp, .payload = payload,
-		.seq = t->seq, .first = t->seq * 7919,
+		.seq = seq, .first = seq * 7919,
 	};
 
 	memcpy(s.dst, mac_b, 6);
@@ -106,28 +86,8 @@ static void offer(struct two *t, const struct inet_spec *s,
 	p = nic_tx_slot(&t->a.nic);
 	NEED(p);
 	if (sent.flags)
-		sent.flags |= t->flags;
+		sent.flags |= more_flags;
 	NEED(nic_tx(&t->a.nic, &sent, inet_build(s, p, h->flags), layout, false));
-}
-
-static bool next_frame(struct two *t, struct nic_frame *f)
-{
-	struct ring *r = &t->b.nic.ring[NIC_RX];
-
-	while (!nic_rx(&t->b.nic, f)) {
-		if (ring_call_on(r) && !wait_fd(r->call, 8000)) {
-			ktap_diag("nothing more came");
-			return false;
-		}
-		eventfd_take(r->call);
-	}
-	return true;
-}
-
-static void done(struct two *t)
-{
-	nic_rx_done(&t->b.nic);
-	ring_publish(&t->b.nic.ring[NIC_RX]);
 }
 
 /* The payload of @s is complete, in @frames frames. */
@@ -142,7 +102,7 @@ static bool collect(struct two *t, const struct inet_spec *s,
 	for (*frames = 0; got < s->payload; ++*frames) {
 		bool partial;
 
-		if (!next_frame(t, &f))
+		if (!two_next(t, &f))
 			return false;
 		partial = f.hdr.hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
 		at = got;
@@ -156,7 +116,7 @@ static bool collect(struct two *t, const struct inet_spec *s,
 			     CHECK(f.hdr.hdr.csum_start == whole->csum_start) &&
 			     CHECK(f.hdr.hdr.csum_offset == whole->csum_offset) &&
 			     CHECK(f.hdr.hdr.hdr_len == inet_hlen(s));
-		done(t);
+		two_done(t);
 		if (!ok)
 			return false;
 		got += bytes;
@@ -171,13 +131,13 @@ static bool send_kind(struct two *t, const struct kind *k, bool whole)
 	unsigned int i, frames, pieces;
 
 	for (i = 0; i < ROUNDS; i++) {
-		struct inet_spec s = spec_of(t, k, payload[i % 4]);
+		struct inet_spec s = spec_of(k, payload[i % 4]);
 		struct virtio_net_hdr_v1 h = header(k, &s);
 
 		pieces = (s.payload + GSO_SIZE - 1) / GSO_SIZE;
 		offer(t, &s, &h, i % 3);
 		ring_publish(&t->a.nic.ring[NIC_TX]);
-		t->seq += s.payload;
+		seq += s.payload;
 		if (!collect(t, &s, whole ? &h : NULL, &frames) ||
 		    !CHECK(frames == (whole ? 1 : pieces))) {
 			ktap_diag("%s, %u bytes, %s", k->name, s.payload,
@@ -217,7 +177,7 @@ static void as_told(struct two *t)
 
 	for (i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
 		ktap_case(60, "the tap was told 0x%02x", told[i]);
-		takes(t, told[i]);
+		two_takes(t, told[i]);
 		ktap_ok(send_all(t, told[i]));
 	}
 }
@@ -230,16 +190,16 @@ static void datagrams(struct two *t)
 	bool ok = true;
 
 	ktap_case(60, "USO, whole up to 64 datagrams");
-	takes(t, TUN_F_CSUM | k->takes);
+	two_takes(t, TUN_F_CSUM | k->takes);
 	for (nr = 62; nr <= 66 && ok; nr++) {
-		struct inet_spec s = spec_of(t, k, nr * 500);
+		struct inet_spec s = spec_of(k, nr * 500);
 		struct virtio_net_hdr_v1 h = header(k, &s);
 		bool whole = nr <= 64;
 
 		h.gso_size = 500;
 		offer(t, &s, &h, NIC_ONE);
 		ring_publish(&t->a.nic.ring[NIC_TX]);
-		t->seq += s.payload;
+		seq += s.payload;
 		ok = collect(t, &s, whole ? &h : NULL, &frames) &&
 		     CHECK(frames == (whole ? 1 : nr));
 	}
@@ -254,12 +214,12 @@ static void other_flags(struct two *t)
 	bool ok;
 
 	ktap_case(60, "a sender that sets all flags");
-	t->flags = 0xff;
-	takes(t, told);
+	more_flags = 0xff;
+	two_takes(t, told);
 	ok = send_all(t, told);
-	takes(t, 0);
+	two_takes(t, 0);
 	ktap_ok(ok && send_all(t, 0));
-	t->flags = 0;
+	more_flags = 0;
 }
 
 /* It is still the same tap; what was said before the start counts, too. */
@@ -269,7 +229,7 @@ static void renamed(struct two *t)
 
 	ktap_case(60, "renamed, then told");
 	NEED(!net_run("ip link set " OTHER_TAP " name elsewhere"));
-	takes(t, TUN_F_CSUM | TUN_F_TSO4);
+	two_takes(t, TUN_F_CSUM | TUN_F_TSO4);
 	ok = send_all(t, TUN_F_CSUM | TUN_F_TSO4);
 	NEED(!nic_stop(&t->b.nic) && !nic_resume(&t->b.nic));
 	ktap_ok(ok && send_all(t, TUN_F_CSUM | TUN_F_TSO4));
@@ -328,18 +288,18 @@ static void names_in_turn(struct two *t)
 	bool ok = true;
 
 	ktap_case(120, "another tap has its name in turn");
-	takes(t, 0);
+	two_takes(t, 0);
 	NEED(!ioctl(impostor, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4));
 	NEED(!pthread_create(&thread, NULL, rename_all, &storm));
 	for (i = 0; ok && (i < 100 ||
 			   __atomic_load_n(&storm.turns, __ATOMIC_RELAXED) < 100); i++) {
-		struct inet_spec s = spec_of(t, k, 4 * GSO_SIZE);
+		struct inet_spec s = spec_of(k, 4 * GSO_SIZE);
 		struct virtio_net_hdr_v1 h = header(k, &s);
 
 		NEED(!nic_stop(&t->b.nic) && !nic_resume(&t->b.nic));
 		offer(t, &s, &h, NIC_ONE);
 		ring_publish(&t->a.nic.ring[NIC_TX]);
-		t->seq += s.payload;
+		seq += s.payload;
 		ok = collect(t, &s, NULL, &frames) && CHECK(frames == 4);
 	}
 	__atomic_store_n(&storm.stop, true, __ATOMIC_RELAXED);
@@ -347,9 +307,9 @@ static void names_in_turn(struct two *t)
 	close(impostor);
 	ktap_diag("%u starts, %u times four names", i, storm.turns);
 	NEED(!nic_stop(&t->b.nic) && !nic_resume(&t->b.nic));
-	takes(t, TUN_F_CSUM | TUN_F_TSO4);
+	two_takes(t, TUN_F_CSUM | TUN_F_TSO4);
 	ktap_ok(ok && send_all(t, TUN_F_CSUM | TUN_F_TSO4));
-	takes(t, 0);
+	two_takes(t, 0);
 }
 
 /* A flow of GSO frames and others, on the fast lane where whole: nothing overtakes. */
@@ -362,16 +322,16 @@ static void in_order(struct two *t, unsigned int offloads)
 	unsigned int i, round, frames;
 	bool ok = true;
 
-	takes(t, offloads);
+	two_takes(t, offloads);
 	for (round = 0; round < 20 && ok; round++) {
 		for (i = 0; i < 16; i++) {
 			bool gso = (i ^ round) & 1;
 			struct virtio_net_hdr_v1 h;
 
-			s[i] = spec_of(t, k, gso ? 9000 : 100 + i);
+			s[i] = spec_of(k, gso ? 9000 : 100 + i);
 			h = header(k, &s[i]);
 			offer(t, &s[i], gso ? &h : &none, i % 3);
-			t->seq += s[i].payload;
+			seq += s[i].payload;
 		}
 		ring_publish(&t->a.nic.ring[NIC_TX]);
 		for (i = 0; i < 16 && ok; i++) {
@@ -397,9 +357,9 @@ static void bounded(struct two *t)
 	struct inet_spec s;
 	struct nic_frame f;
 
-	takes(t, TUN_F_CSUM | TUN_F_TSO4);
+	two_takes(t, TUN_F_CSUM | TUN_F_TSO4);
 	before = ctl_stat(OTHER, VHOST_XDP_STAT_RX_DROP_BACKLOG);
-	s = spec_of(t, k, LARGE);
+	s = spec_of(k, LARGE);
 	for (i = 0; i < sent; i++) {
 		struct virtio_net_hdr_v1 h = header(k, &s);
 
@@ -443,10 +403,10 @@ static void without_header(void)
 	ktap_case(60, "a tap without header is not asked");
 	cfg.features = BIT64(VIRTIO_F_VERSION_1) | F_MRG |
 		       BIT64(VHOST_NET_F_VIRTIO_NET_HDR);
-	open_two(&t, cfg);
-	takes(&t, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
+	two_open(&t, guest, cfg);
+	two_takes(&t, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
 	ktap_ok(send_all(&t, 0));
-	close_two(&t);
+	two_close(&t);
 }
 
 int main(void)
@@ -456,7 +416,7 @@ int main(void)
 	ktap_case(60, "setup");
 	net_ready(LANE_XDP);
 	port_attach(LANE_XDP, PORT, mac_guest, 0, "");
-	open_two(&t, guest);
+	two_open(&t, guest, guest);
 	as_told(&t);
 	other_flags(&t);
 	datagrams(&t);
@@ -468,7 +428,7 @@ int main(void)
 	bounded(&t);
 	names_in_turn(&t);
 	renamed(&t);
-	close_two(&t);
+	two_close(&t);
 	without_header();
 	flooded();
 	logged_flood();

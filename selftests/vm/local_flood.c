@@ -150,10 +150,7 @@ void logged_flood(void)
 	ktap_case(120, "logged, many at a time");
 	cfg.tx_bufs = 2 * FLOOD;
 	cfg.tx_len = 2048;
-	memset(&t, 0, sizeof(t));
-	port_attach(LANE_XDP, OTHER, mac_b, 0, "");
-	bench_open(&t.a, LANE_XDP, cfg);
-	bench_open_on(&t.b, LANE_XDP, cfg, OTHER, OTHER_TAP);
+	two_open(&t, cfg, cfg);
 	NEED(!dev_ioctl(t.b.nic.dev, VHOST_SET_LOG_BASE, &base));
 	NEED(!dev_set_features(t.b.nic.dev, t.b.nic.cfg.features | BIT64(VHOST_F_LOG_ALL)));
 	for (i = 0; i < 2; i++)
@@ -168,5 +165,5 @@ void logged_flood(void)
 	fast = ctl_stat(OTHER, VHOST_XDP_STAT_RX_FAST_PACKETS) - fast;
 	ktap_diag("%llu of %u by the fast lane", (unsigned long long)fast, 40 * FLOOD);
 	ktap_ok(ok && CHECK(fast >= FLOOD));
-	close_two(&t);
+	two_close(&t);
 }

@@ -12,10 +12,9 @@
 #include <linux/if_tun.h>
 #include <linux/vhost_xdp.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "../vmm/flow.h"
+#include "two.h"
 
 #define GSO_SIZE 1300
 #define ROUNDS 8
@@ -23,12 +22,7 @@
 #define UDP 8
 #define VXLAN 8
 
-#define OTHER "pb"
-#define OTHER_TAP "pbtap"
-
 #define PLAIN (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_USO4 | TUN_F_USO6)
-
-static const uint8_t mac_b[6] = { 0x02, 0x76, 0x78, 0, 0, 0x02 };
 
 static const struct nic_cfg guest = {
 	.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
@@ -290,43 +284,6 @@ static void uplinks(void)
 	net_offloads(UPLINK, true);
 }
 
-/* a sends to b. */
-struct two {
-	struct bench a, b;
-};
-
-static void open_two(struct two *t, bool tunnel)
-{
-	struct nic_cfg other = guest;
-
-	other.tunnel = tunnel;
-	memset(t, 0, sizeof(*t));
-	port_attach(LANE_XDP, OTHER, mac_b, 0, "");
-	bench_open(&t->a, LANE_XDP, guest);
-	bench_open_on(&t->b, LANE_XDP, other, OTHER, OTHER_TAP);
-}
-
-static void close_two(struct two *t)
-{
-	bench_close(&t->b);
-	bench_close(&t->a);
-	port_detach(LANE_XDP, OTHER);
-}
-
-static bool next_frame(struct two *t, struct nic_frame *f)
-{
-	struct ring *r = &t->b.nic.ring[NIC_RX];
-
-	while (!nic_rx(&t->b.nic, f)) {
-		if (ring_call_on(r) && !wait_fd(r->call, 8000)) {
-			ktap_diag("nothing more came");
-			return false;
-		}
-		eventfd_take(r->call);
-	}
-	return true;
-}
-
 /* What the header of a frame says, whole or cut. */
 static bool said_ok(const struct nic_frame *f, const struct kind *k,
 		    const struct virtio_net_hdr_v1 *h, bool whole)
@@ -358,10 +315,9 @@ static bool to_guest(struct two *t, const struct kind *k, bool takes)
 
 		send_frame(&t->a, k, &s, &h, i % 3);
 		for (got = frames = 0; ok && got < s.payload; frames++) {
-			ok = next_frame(t, &f) && said_ok(&f, k, &h, whole) &&
+			ok = two_next(t, &f) && said_ok(&f, k, &h, whole) &&
 			     frame_ok(k, &s, f.data, f.len, whole, &got);
-			nic_rx_done(&t->b.nic);
-			ring_publish(&t->b.nic.ring[NIC_RX]);
+			two_done(t);
 		}
 		if (!ok || !CHECK(frames == (whole ? 1 : pieces(&s)))) {
 			ktap_diag("%s, %u bytes", k->name, s.payload);
@@ -378,7 +334,7 @@ static void told(struct two *t, unsigned int offloads, const char *what)
 	unsigned int i;
 
 	ktap_case(60, "to a guest %s", what);
-	NEED(!ioctl(t->b.tap, TUNSETOFFLOAD, offloads));
+	two_takes(t, offloads);
 	for (i = 0; i < KINDS && ok; i++)
 		ok = to_guest(t, &kinds[i], tunnel && (csum || !kinds[i].csum));
 	ktap_ok(ok);
@@ -386,19 +342,21 @@ static void told(struct two *t, unsigned int offloads, const char *what)
 
 static void guests(void)
 {
+	struct nic_cfg other = guest;
 	struct two t;
 
-	open_two(&t, true);
+	two_open(&t, guest, guest);
 	told(&t, 0, "that takes nothing");
 	told(&t, PLAIN, "that takes GSO frames, but in no tunnel");
 	told(&t, PLAIN | TUN_F_UDP_TUNNEL_GSO, "that takes tunnels without a checksum");
 	told(&t, PLAIN | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM,
 	     "that takes all tunnels");
-	close_two(&t);
-	open_two(&t, false);
+	two_close(&t);
+	other.tunnel = false;
+	two_open(&t, guest, other);
 	told(&t, PLAIN | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM,
 	     "whose header has no room for a tunnel");
-	close_two(&t);
+	two_close(&t);
 }
 
 /* Each is refused and counted, and the next frame passes. */
