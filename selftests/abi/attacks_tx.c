@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -120,20 +119,6 @@ bool short_frames(void)
 	return ok;
 }
 
-static long available_kb(void)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-	long kb = -1;
-
-	NEED(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %ld", &kb) == 1)
-			break;
-	fclose(f);
-	return kb;
-}
-
 #define LOST 40000		/* frames; a leak would be of 512 bytes each at least */
 
 /* CVE-2026-46320: frames that are refused leave no memory behind. */
@@ -153,10 +138,10 @@ bool nothing_leaks(void)
 	bench_open(&b, lane, cfg);
 	b.tolerant = true;
 	ok = send_all(&b, &plain, 13) && send_all(&b, &lie, 1500);
-	before = available_kb();
+	before = proc_number("/proc/meminfo", "MemAvailable");
 	for (i = 0; i < LOST && ok; i += 2 * b.nic.tx_bufs)
 		ok = send_all(&b, &plain, 13) && send_all(&b, &lie, 1500);
-	after = available_kb();
+	after = proc_number("/proc/meminfo", "MemAvailable");
 	ktap_diag("%u frames: %ld kB available before, %ld kB after", i, before,
 		  after);
 	ok = ok && CHECK(before - after < LOST / 4);

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -15,20 +14,6 @@
 #include <unistd.h>
 
 #include "iotlb.h"
-
-static long available_kb(void)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-	long kb = -1;
-
-	NEED(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %ld", &kb) == 1)
-			break;
-	fclose(f);
-	return kb;
-}
 
 #define FLOOD 8000
 #define BOUND_KB (FLOOD / 16)	/* a slab object of 64 bytes each would be that */
@@ -46,7 +31,7 @@ bool flood_updates(void)
 
 	iotlb_bench(&b, behind, how);
 	ok = flow_run(&b, 50, 50);
-	before = available_kb();
+	before = proc_number("/proc/meminfo", "MemAvailable");
 	for (i = 0; i < FLOOD && ok; i++) {
 		e = iommu_send(&n->iommu, VHOST_IOTLB_UPDATE, FAR + i * 8192ULL,
 			       MEM_PAGE, (uintptr_t)n->mem.region[0].pages->view,
@@ -54,7 +39,7 @@ bool flood_updates(void)
 		taken += !e;
 		ok = CHECK(!e || e == -EFAULT);
 	}
-	after = available_kb();
+	after = proc_number("/proc/meminfo", "MemAvailable");
 	ktap_diag("%u of %u entries taken: %ld kB available before, %ld kB after",
 		  taken, FLOOD, before, after);
 	ok = ok && CHECK(before - after < BOUND_KB);

@@ -142,8 +142,6 @@ static long rmmod(void)
 	return syscall(SYS_delete_module, "vhost_xdp", O_NONBLOCK) ? -errno : 0;
 }
 
-static long number_in(const char *path, const char *key);
-
 /*
  * Programs that were detached give the module back only when RCU and a work
  * item have freed them, which nobody is told: look until it is so.
@@ -153,12 +151,12 @@ static bool module_is_free(void)
 	int i;
 
 	for (i = 0; i < 500; i++) {
-		if (!number_in("/sys/module/vhost_xdp/refcnt", ""))
+		if (!proc_number("/sys/module/vhost_xdp/refcnt", ""))
 			return true;
 		poll(NULL, 0, 10);
 	}
 	ktap_diag("module has %ld references",
-		  number_in("/sys/module/vhost_xdp/refcnt", ""));
+		  proc_number("/sys/module/vhost_xdp/refcnt", ""));
 	return CHECK(!"module is free");
 }
 
@@ -330,21 +328,6 @@ static bool rebound(void)
 	return disturbed(rebind, false);
 }
 
-static long number_in(const char *path, const char *key)
-{
-	FILE *f = fopen(path, "re");
-	char line[256];
-	long val = -1;
-	size_t n = strlen(key);
-
-	NEED(f);
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, n))
-			val = atol(line + n + strspn(line + n, ": \t"));
-	fclose(f);
-	return val;
-}
-
 /* Workers are threads of the VMM or of the kernel; none may outlive the VMM. */
 static bool no_worker_left(void)
 {
@@ -504,7 +487,7 @@ static bool nothing_left(void)
 	long slab;
 
 	port_detach(lane, PORT);
-	slab = number_in("/proc/meminfo", "SUnreclaim");
+	slab = proc_number("/proc/meminfo", "SUnreclaim");
 	ktap_diag("unreclaimable slab: %ld kB before, %ld kB after",
 		  slab_before, slab);
 	return CHECK(ctl_dump(NULL, 0) == 0) && no_worker_left() &&
@@ -541,7 +524,7 @@ int main(int argc, char **argv)
 	net_ready(lane);
 	port_attach(lane, PORT, mac_guest, 0, "");
 	NEED(works());
-	slab_before = number_in("/proc/meminfo", "SUnreclaim");
+	slab_before = proc_number("/proc/meminfo", "SUnreclaim");
 	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		if (argc > 2 && !strstr(tests[i].name, argv[2]))
 			continue;

@@ -12,6 +12,7 @@
  * ring	one virtqueue, the driver's side: split (virtio 1.2, 2.7), or packed (1.3, 2.8)
  * dev	the vhost ioctls, each returning 0 or -errno
  * nic	a queue pair: a device, two rings and their buffers
+ * proc	what the kernel says of itself
  */
 #ifndef SELFTESTS_VMM_H
 #define SELFTESTS_VMM_H
@@ -363,5 +364,10 @@ unsigned int nic_tx_reclaim(struct nic *n);
 /* eventfd_take - reset an eventfd; what it held. wait_fd - poll for input */
 uint64_t eventfd_take(int fd);
 bool wait_fd(int fd, int timeout_ms);
+
+/* proc */
+
+/* proc_number - behind @key, which begins a line of that file; -1: there is none */
+long proc_number(const char *path, const char *key);
 
 #endif
