@@ -45,8 +45,8 @@ static void one_half(struct guest *g, enum part part)
 	memset(p->view + p->size, CANARY, p->size);
 }
 
-/* All of it, and what is in it stays. */
-static int flip_all(struct shake *s, unsigned int round)
+/* The guest has the other half now, by its mapping or by the memory table. */
+static int flip(struct shake *s, bool by_table)
 {
 	struct part_mem *p = &s->g->part[s->part];
 	uint8_t *mine = p->view + half[0] * p->size;
@@ -54,13 +54,22 @@ static int flip_all(struct shake *s, unsigned int round)
 
 	if (!untouched(other, p->size))
 		return -1;
-	(void)round;
 	memcpy(other, mine, p->size);
-	map_at(p, 0, p->size, !half[0]);
+	if (by_table)
+		guest_moved(s->g, s->part, other);
+	else
+		map_at(p, 0, p->size, !half[0]);
 	memset(mine, CANARY, p->size);
 	half[0] = !half[0];
 	guest_poke(s->g);
 	return 1;
+}
+
+/* All of it, and what is in it stays. */
+static int flip_all(struct shake *s, unsigned int round)
+{
+	(void)round;
+	return flip(s, false);
 }
 
 /*
@@ -69,18 +78,8 @@ static int flip_all(struct shake *s, unsigned int round)
  */
 static int flip_table(struct shake *s, unsigned int round)
 {
-	struct part_mem *p = &s->g->part[s->part];
-	uint8_t *mine = p->view + half[0] * p->size;
-	uint8_t *other = p->view + !half[0] * p->size;
-
-	if (!untouched(other, p->size))
-		return -1;
 	(void)round;
-	memcpy(other, mine, p->size);
-	guest_moved(s->g, s->part, other);
-	memset(mine, CANARY, p->size);
-	half[0] = !half[0];
-	return 1;
+	return flip(s, true);
 }
 
 /* One buffer, and what was in it is lost. */
