@@ -80,6 +80,25 @@ static bool all_are(const uint8_t *p, uint8_t byte, size_t len)
 	return p[0] == byte && !memcmp(p, p + 1, len - 1);
 }
 
+/* Behind an IOMMU, some frames are through; what follows is counted. */
+static bool at_work(struct bench *b)
+{
+	iotlb_bench(b, behind, (struct iommu_cfg){ .ahead = true, .how = IOMMU_POLL });
+	b->tolerant = true;
+	return flow_run(b, 10, 10);
+}
+
+/* With all rights to that memory, and new rings, frames pass again. */
+static bool heals(struct bench *b, void *p, size_t size)
+{
+	bool ok;
+
+	allow_only(b, p, size, RW);
+	anew(b);
+	ok = flow_run(b, 50, 50);
+	return iotlb_close(b) && ok;
+}
+
 #define MARK 0x3c
 
 /* Nothing is written; the ring waits for a better entry, or stops and says so. */
@@ -91,11 +110,8 @@ bool rights_rx(void)
 	size_t size;
 	bool ok;
 
-	iotlb_bench(&b, behind, (struct iommu_cfg){ .ahead = true,
-						    .how = IOMMU_POLL });
-	b.tolerant = true;
+	ok = at_work(&b);
 	size = n->rx_bufs * n->rx_stride;
-	ok = flow_run(&b, 10, 10);
 	memset(n->rx_buf, MARK, size);
 	allow_only(&b, n->rx_buf, size, VHOST_ACCESS_RO);
 	before = faults(&b);
@@ -104,10 +120,7 @@ bool rights_rx(void)
 	ok = CHECK(!dev_backend(n->dev, NIC_RX, -1)) && ok;
 	ok = CHECK(all_are(n->rx_buf, MARK, size)) && ok;
 	ok = CHECK(n->ring[NIC_RX].used->idx == 10) && ok;
-	allow_only(&b, n->rx_buf, size, RW);
-	anew(&b);
-	ok = flow_run(&b, 50, 50) && ok;
-	return iotlb_close(&b) && ok;
+	return heals(&b, n->rx_buf, size) && ok;
 }
 
 /* A frame is not read from where the device may only write. */
@@ -120,11 +133,8 @@ bool rights_tx(void)
 	size_t size;
 	bool ok;
 
-	iotlb_bench(&b, behind, (struct iommu_cfg){ .ahead = true,
-						    .how = IOMMU_POLL });
-	b.tolerant = true;
+	ok = at_work(&b);
 	size = n->tx_bufs * n->tx_stride;
-	ok = flow_run(&b, 10, 10);
 	allow_only(&b, n->tx_buf, size, VHOST_ACCESS_WO);
 	before = faults(&b);
 	tx_offer(&b, 1);
@@ -132,10 +142,7 @@ bool rights_tx(void)
 	ok = CHECK(!dev_backend(n->dev, NIC_TX, -1)) && ok;
 	ok = CHECK(!pkt_recv(&b.wire, &len, NULL)) && ok;
 	ok = CHECK(n->ring[NIC_TX].used->idx == 10) && ok;
-	allow_only(&b, n->tx_buf, size, RW);
-	anew(&b);
-	ok = flow_run(&b, 50, 50) && ok;
-	return iotlb_close(&b) && ok;
+	return heals(&b, n->tx_buf, size) && ok;
 }
 
 /* Nor is anything used where that cannot be written. */
@@ -147,10 +154,7 @@ bool rights_used(void)
 	unsigned int len, base;
 	bool ok;
 
-	iotlb_bench(&b, behind, (struct iommu_cfg){ .ahead = true,
-						    .how = IOMMU_POLL });
-	b.tolerant = true;
-	ok = flow_run(&b, 10, 10);
+	ok = at_work(&b);
 	allow_only(&b, r->used, 6 + 8UL * r->num, VHOST_ACCESS_RO);
 	tx_hello(&b);
 	/* Which waits until the worker has seen the kick. */
@@ -161,10 +165,7 @@ bool rights_used(void)
 	ok = CHECK(dev_backend(n->dev, NIC_TX, b.tap) == -EFAULT ||
 		   lane == LANE_INTREE) && ok;
 	ok = CHECK(!dev_backend(n->dev, NIC_TX, -1)) && ok;
-	allow_only(&b, r->used, 6 + 8UL * r->num, RW);
-	anew(&b);
-	ok = flow_run(&b, 50, 50) && ok;
-	return iotlb_close(&b) && ok;
+	return heals(&b, r->used, 6 + 8UL * r->num) && ok;
 }
 
 #define LOG_SIZE (1UL << 20)
