@@ -116,7 +116,7 @@ struct vxdp_vring {
  * @seg_num: entries of @seg
  * @iov_max: room in @iov and @seg
  * @out_only: the ring's driver only sends: of a packed table all is to read. DPDK's
- *	virtio-user (22.11 and later) leaves F_WRITE in the entry of the header there
+ *	virtio-user (22.11) leaves F_WRITE in the entry of the header there
  * @iov: pieces, the caller's room
  * @seg: ranges to write, for the log: the caller's room; NULL where the ring is not
  *	logged. Guest-physical; behind an IOTLB, as user addresses
