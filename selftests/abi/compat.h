@@ -73,4 +73,10 @@ struct vhost_vring_addr run_addr(struct run *t, unsigned int index);
 /* unmapped_page - address space that nothing can be read from */
 void *unmapped_page(void);
 
+/*
+ * user_end - where a user's addresses end, to a page: what 4 or 5 levels of page tables
+ * hold, of which the upper half is the kernel's
+ */
+uint64_t user_end(void);
+
 #endif

@@ -282,6 +282,7 @@ static void mem_table_shape(struct run *t)
 static void mem_values(struct run *t)
 {
 	uint64_t hva = (uintptr_t)t->mem.region[0].hva;
+	const uint64_t end = user_end();
 	const struct { const char *what; uint64_t gpa, size, hva; } v[] = {
 		{ "no bytes at 0", 0, 0, hva },
 		{ "no bytes at 4096", 0x1000, 0, hva },
@@ -295,11 +296,12 @@ static void mem_values(struct run *t)
 		{ "all bytes", 0, ~0ULL, hva },
 		{ "all bytes from 1", 1, ~0ULL, 1 },
 		{ "2^46 bytes, hva 0", 0, 1ULL << 46, 0 },
-		{ "2^47 bytes, hva 0", 0, 1ULL << 47, 0 },
+		{ "all that a user has, hva 0", 0, end - 4096, 0 },
+		{ "more than a user has, hva 0", 0, end + 8192, 0 },
 		{ "2^62 bytes, hva 0", 0, 1ULL << 62, 0 },
 		{ "hva 0", 0, 4096, 0 },
-		{ "the last user page", 0, 4096, 0x7ffffffff000UL },
-		{ "behind the last user page", 0, 4096, 0x800000000000UL },
+		{ "the last user pages", 0, 4096, end - 8192 },
+		{ "behind the last user page", 0, 4096, end + 4096 },
 		{ "kernel address", 0, 4096, 0xffff888000000000UL },
 		{ "hva that wraps", 0, 4096, ~0ULL },
 		{ "unmapped", 0, 4096, (uintptr_t)unmapped_page() },
