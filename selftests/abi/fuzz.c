@@ -68,13 +68,18 @@ static const struct fuzz_call *call_at(unsigned int i)
 				     &fuzz_netlink_calls[i - fuzz_node_count];
 }
 
-/* The first of a thread's calls is the first of the list: to open a node. */
+/*
+ * The first of a thread's calls is the first of the list: to open a node. The second of
+ * the list is all that the reader does then, and nobody else.
+ */
 static unsigned int draw(struct fuzz_thread *t, bool first)
 {
 	unsigned int i, sum = 0, pick;
 
 	if (first)
 		return 0;
+	if (t->reads)
+		return 1;
 	for (i = 0; i < ncalls; i++)
 		sum += call_at(i)->weight;
 	pick = fuzz_below(t, sum);
@@ -152,16 +157,18 @@ static void make_world(struct fuzz_world *w)
 
 static void round_main(uint64_t seed)
 {
-	struct fuzz_thread t[FUZZ_THREADS];
-	pthread_t id[FUZZ_THREADS];
+	struct fuzz_thread t[FUZZ_THREADS + 1];
+	pthread_t id[FUZZ_THREADS + 1];
 	struct fuzz_world w;
 	int i;
 
 	make_world(&w);
-	for (i = 0; i < FUZZ_THREADS; i++) {
-		t[i] = (struct fuzz_thread){ .w = &w, .state = seed * FUZZ_THREADS + i };
+	for (i = 0; i <= FUZZ_THREADS; i++) {
+		t[i] = (struct fuzz_thread){ .w = &w, .reads = i == FUZZ_THREADS,
+					     .state = seed * (FUZZ_THREADS + 1) + i };
 		NEED(!pthread_create(&id[i], NULL, thread_main, &t[i]));
 	}
+	/* The last may wait for ever. */
 	for (i = 0; i < FUZZ_THREADS; i++)
 		pthread_join(id[i], NULL);
 	_exit(0);

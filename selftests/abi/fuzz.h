@@ -48,6 +48,7 @@ struct fuzz_thread {
 	uint64_t state;
 	int fail_nth;		/* where the kernel can be told to fail, or -1 */
 	int netlink;
+	bool reads;		/* messages of IOTLBs, and does nothing else */
 };
 
 /* A call: 0 or more is yes, less is no. */

@@ -88,6 +88,46 @@ static int do_open(struct fuzz_thread *t)
 	return 0;
 }
 
+static int send_message(int fd, const struct vhost_iotlb_msg *iotlb, bool v2)
+{
+	struct vhost_msg_v2 m2 = { .type = VHOST_IOTLB_MSG_V2 };
+	struct vhost_msg m = { .type = VHOST_IOTLB_MSG };
+
+	m2.iotlb = *iotlb;
+	m.iotlb = *iotlb;
+	return answer(v2 ? write(fd, &m2, sizeof(m2)) : write(fd, &m, sizeof(m)));
+}
+
+/* As a VMM behind a virtual IOMMU that has all in it, at its place and at the VMM's. */
+static int map_all(struct fuzz_thread *t, int fd, bool v2)
+{
+	struct vhost_iotlb_msg m = {
+		.iova = MEM_GPA, .size = FUZZ_MEM, .uaddr = (uintptr_t)t->w->mem,
+		.perm = VHOST_ACCESS_RW, .type = VHOST_IOTLB_UPDATE,
+	};
+	int r = send_message(fd, &m, v2);
+
+	m.iova = m.uaddr;
+	return r < 0 ? r : send_message(fd, &m, v2);
+}
+
+/*
+ * Only the reader's: it may wait for a message that nobody has, until the round ends
+ * with it in there. What is asked for it says.
+ */
+static int do_read(struct fuzz_thread *t)
+{
+	int fd = node_of(t);
+	char buf[80];
+	long r;
+
+	fcntl(fd, F_SETFL, fuzz_odds(t, 4) ? O_NONBLOCK : 0);
+	r = read(fd, buf, fuzz_odds(t, 4) ? fuzz_below(t, sizeof(buf) + 1) : sizeof(buf));
+	if (r > 0 && !fuzz_odds(t, 4))
+		map_all(t, fd, r == sizeof(struct vhost_msg_v2));
+	return answer(r);
+}
+
 static int do_close(struct fuzz_thread *t)
 {
 	int old = __atomic_exchange_n(&t->w->node[fuzz_below(t, FUZZ_SLOTS)], -1,
@@ -153,29 +193,6 @@ static int do_backend_features(struct fuzz_thread *t)
 	return dev_ioctl(fd, VHOST_SET_BACKEND_FEATURES, &v);
 }
 
-static int send_message(int fd, const struct vhost_iotlb_msg *iotlb, bool v2)
-{
-	struct vhost_msg_v2 m2 = { .type = VHOST_IOTLB_MSG_V2 };
-	struct vhost_msg m = { .type = VHOST_IOTLB_MSG };
-
-	m2.iotlb = *iotlb;
-	m.iotlb = *iotlb;
-	return answer(v2 ? write(fd, &m2, sizeof(m2)) : write(fd, &m, sizeof(m)));
-}
-
-/* As a VMM behind a virtual IOMMU that has all in it, at its place and at the VMM's. */
-static int map_all(struct fuzz_thread *t, int fd, bool v2)
-{
-	struct vhost_iotlb_msg m = {
-		.iova = MEM_GPA, .size = FUZZ_MEM, .uaddr = (uintptr_t)t->w->mem,
-		.perm = VHOST_ACCESS_RW, .type = VHOST_IOTLB_UPDATE,
-	};
-	int r = send_message(fd, &m, v2);
-
-	m.iova = m.uaddr;
-	return r < 0 ? r : send_message(fd, &m, v2);
-}
-
 static int do_iotlb(struct fuzz_thread *t)
 {
 	struct vhost_iotlb_msg m = {
@@ -185,16 +202,20 @@ static int do_iotlb(struct fuzz_thread *t)
 		.type = fuzz_below(t, fuzz_odds(t, 8) ? 256 : 7),
 	};
 	bool v2 = !fuzz_odds(t, 4);
+	int fd = node_of(t);
 
+	/* Most have no IOTLB, and nothing to say here but no. */
+	if (fuzz_odds(t, 4))
+		dev_set_features(fd, F_MODERN | BIT64(VIRTIO_F_ACCESS_PLATFORM));
 	if (fuzz_odds(t, 3))
-		return map_all(t, node_of(t), v2);
+		return map_all(t, fd, v2);
 	if (fuzz_odds(t, 2))
 		m.iova = address(t);
 	if (fuzz_odds(t, 8))
 		m.iova = fuzz_u64(t) >> fuzz_below(t, 64);
 	if (fuzz_odds(t, 8))
 		m.size = fuzz_u64(t) >> fuzz_below(t, 64);
-	return send_message(node_of(t), &m, v2);
+	return send_message(fd, &m, v2);
 }
 
 /* The guest's memory in one region or several, or regions of any kind. */
@@ -332,7 +353,7 @@ static int do_start(struct fuzz_thread *t)
 	struct { struct vhost_memory head; struct vhost_memory_region all; } m = {
 		.head.nregions = 1, .all = all };
 	uint64_t features = F_MODERN | (fuzz_odds(t, 2) ? F_MRG : 0);
-	bool iommu = fuzz_odds(t, 4);
+	bool iommu = fuzz_odds(t, 3);
 	struct vhost_vring_addr a;
 	int fd = node_of(t), i, r = 0;
 
@@ -459,14 +480,10 @@ static int do_file(struct fuzz_thread *t)
 	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
 	void *map;
 
-	switch (fuzz_below(t, 5)) {
-	case 0:
-		/* Or it may wait for a message that nobody has. */
-		fcntl(fd, F_SETFL, O_NONBLOCK);
-		return answer(read(fd, buf, fuzz_below(t, sizeof(buf) + 1)));
-	case 1: return answer(write(fd, buf, fuzz_below(t, sizeof(buf) + 1)));
-	case 2: return answer(poll(&p, 1, 0));
-	case 3: return answer(lseek(fd, 1, SEEK_SET));
+	switch (fuzz_below(t, 4)) {
+	case 0: return answer(write(fd, buf, fuzz_below(t, sizeof(buf) + 1)));
+	case 1: return answer(poll(&p, 1, 0));
+	case 2: return answer(lseek(fd, 1, SEEK_SET));
 	}
 	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 	return map == MAP_FAILED ? -errno : answer(munmap(map, 4096));
@@ -508,6 +525,7 @@ static int do_link(struct fuzz_thread *t)
 
 const struct fuzz_call fuzz_node_calls[] = {
 	{ "open", 10, do_open },
+	{ "read", 0, do_read },
 	{ "close", 3, do_close },
 	{ "owner", 6, do_owner },
 	{ "reset owner", 2, do_reset },
