@@ -21,10 +21,12 @@ vm_accel() {
 	printf '%s\n' --disable-kvm '--qemu-opts=-cpu max'
 }
 
+VM_TRACE=cpu_reset,trace:qemu_system_shutdown_request
+
 # Boots kernel $1, a version of Debian's or a directory where one was built, for
 # at most $2 seconds, its console to file $3, and runs $4 in it as root with the
-# current directory. The kernel dies of the first warning; a triple fault, which
-# leaves it no words, is in the same file with .cpu behind it.
+# current directory. The kernel dies of the first warning; how QEMU ended is in the same
+# file with .cpu behind it, for a triple fault leaves the kernel no words.
 # VM_WORDS are more words for the kernel.
 # The pipes are needed: QEMU truncates a file that is its standard output.
 vm_run() { # kernel, seconds, console log, command
@@ -37,7 +39,7 @@ vm_run() { # kernel, seconds, console log, command
 	mapfile -t accel < <(vm_accel)
 	timeout --foreground -k 10 "$2" vng -r "/boot/vmlinuz-$1" --disable-microvm --force-9p --rw \
 		--cpus "${VM_CPUS:-2}" --memory "${VM_MEM:-2G}" "${accel[@]}" --verbose \
-		--qemu-opts="-d cpu_reset -D $3.cpu" \
+		--qemu-opts="-d $VM_TRACE -D $3.cpu" \
 		--append "$words" -- "$4" 2> >(cat > "$3") | cat
 }
 
@@ -49,7 +51,7 @@ vm_run_bare() { # directory, seconds, console log, command, words for the kernel
 	local command=${3%.log}.command
 	printf '%s\n' "$4" > "$command"
 	timeout --foreground -k 10 "$2" qemu-system-x86_64 -name vhost-xdp-debug -nodefaults -display none -no-reboot \
-		-smp "${VM_CPUS:-2}" -m "${VM_MEM:-2G}" -cpu max -d cpu_reset -D "$3.cpu" \
+		-smp "${VM_CPUS:-2}" -m "${VM_MEM:-2G}" -cpu max -d $VM_TRACE -D "$3.cpu" \
 		-fsdev local,id=root,path=/,security_model=none,multidevs=remap \
 		-device virtio-9p-pci,fsdev=root,mount_tag=/dev/root -device virtio-rng-pci \
 		-serial "file:$3" -chardev file,id=out,path=/dev/stdout \
@@ -58,15 +60,24 @@ vm_run_bare() { # directory, seconds, console log, command, words for the kernel
 			$5 VXDP_DIR=$PWD VXDP_COMMAND=$command VXDP_MODULES=$1/mods/lib/modules init=$PWD/selftests/lib/bare-init" | cat
 }
 
-# What the console has of why the VM ended: what the kernel said of it, else its last
-# lines, for QEMU's own words are there, too; and whether the CPU gave up.
+KERNEL_WORDS='WARNING:|BUG:|Oops|Out of memory|Kernel panic|sysrq: '
+
+# Why the VM ended: what its kernel said of it, else the last of its console, for QEMU's
+# own words are there, too; and what QEMU was asked for: 4 by a signal, 6 by the kernel,
+# 7 to reset (enum ShutdownCause).
 vm_last_words() { # console log
 	local words
-	words=$(tr -d '\r' < "$1" | sed -n '/WARNING:\|BUG:\|Oops\|Out of memory\|Kernel panic\|sysrq: /,$p' | head -n "${2:-60}")
+	words=$(tr -d '\r' < "$1" | sed -nE "/$KERNEL_WORDS/,\$p" | head -n "${2:-60}")
 	if [ -n "$words" ]; then
 		printf '%s\n' "$words"
 	else
 		tr -d '\r' < "$1" | tail -n 20
 	fi
-	grep -sh -A 24 '^Triple fault' "$1.cpu" | head -n 60 || true
+	grep -shE '^Triple fault|^qemu_system_shutdown_request' "$1.cpu" || true
+}
+
+# Did the emulated CPU take the VM away, and not its kernel, or whoever ended QEMU?
+vm_lost() { # console log, exit status of vm_run
+	[[ $2 = @(0|255) ]] && ! grep -qE "$KERNEL_WORDS" "$1" &&
+		! grep -qs '^qemu_system_shutdown_request reason=[46]' "$1.cpu"
 }
