@@ -219,7 +219,7 @@ static bool tunnel_stands(const struct vxdp_tx_slot *slot)
 	    !(slot->claim.hdr.gso_type & VIRTIO_NET_HDR_GSO_UDP_TUNNEL))
 		return true;
 	return !vxdp_gso_parse(&gso, &slot->claim, frame->data, frame->len,
-			       xdp_get_frame_len(slot->frame));
+			       xdp_get_frame_len(frame));
 }
 
 /*

@@ -159,7 +159,7 @@ static int deliver_whole(struct vxdp_port *port, struct vxdp_queue *q,
  * inlined, or plain frames would pay for its room on the stack.
  */
 static noinline int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
-		       const struct vxdp_egress *e)
+				const struct vxdp_egress *e)
 {
 	struct vxdp_claim claim = e->slot->claim;
 	const struct xdp_buff *xdp = &e->xdp;
