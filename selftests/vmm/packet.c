@@ -154,8 +154,8 @@ static uint8_t *retag(struct msghdr *h, uint8_t *frame, unsigned int *len)
 			continue;
 		memmove(frame - 4, frame, 12);
 		frame -= 4;
-		frame[12] = 0x81;
-		frame[13] = 0x00;
+		frame[12] = a->tp_vlan_tpid >> 8;
+		frame[13] = a->tp_vlan_tpid;
 		frame[14] = a->tp_vlan_tci >> 8;
 		frame[15] = a->tp_vlan_tci;
 		*len += 4;
