@@ -30,16 +30,6 @@ struct two {
 	uint32_t b_id;
 };
 
-static void use_program(const struct two *t)
-{
-	struct ctl_req r = {
-		.name = PORT, .has = 1U << VHOST_XDP_A_EGRESS_FD,
-		.egress_fd = bpf_program__fd(t->bpf->progs.repeat),
-	};
-
-	NEED(!ctl_do(VHOST_XDP_CMD_PORT_SET, &r, NULL));
-}
-
 static void open_two(struct two *t)
 {
 	struct ctl_port p;
@@ -54,7 +44,7 @@ static void open_two(struct two *t)
 	t->b_id = p.id;
 	t->bpf = repeat_bpf__open_and_load();
 	NEED(t->bpf);
-	use_program(t);
+	NEED(!ctl_egress(PORT, bpf_program__fd(t->bpf->progs.repeat)));
 }
 
 static void close_two(struct two *t)

@@ -308,6 +308,15 @@ int ctl_del(const char *name)
 	return ctl_do(VHOST_XDP_CMD_PORT_DEL, &r, NULL);
 }
 
+int ctl_egress(const char *name, int prog)
+{
+	struct ctl_req r = {
+		.name = name, .has = 1U << A(EGRESS_FD), .egress_fd = prog,
+	};
+
+	return ctl_do(VHOST_XDP_CMD_PORT_SET, &r, NULL);
+}
+
 int ctl_get(const char *name, struct ctl_port *p)
 {
 	struct ctl_req r = { .name = name };

@@ -172,6 +172,7 @@ uint16_t ctl_family(void);	/* its number, for who writes messages by hand */
 int ctl_do(int cmd, const struct ctl_req *r, struct ctl_port *answer);
 int ctl_new(const char *name, const char *uplink, struct ctl_port *answer);
 int ctl_del(const char *name);
+int ctl_egress(const char *name, int prog);	/* a program for what it sends */
 int ctl_get(const char *name, struct ctl_port *p);
 int ctl_dump(struct ctl_port *p, unsigned int max);	/* count or -errno */
 
