@@ -150,7 +150,7 @@ void logged_flood(void)
 	ktap_case(120, "logged, many at a time");
 	cfg.tx_bufs = 2 * FLOOD;
 	cfg.tx_len = 2048;
-	two_open(&t, cfg, cfg);
+	two_open(&t, LANE_XDP, cfg, cfg);
 	NEED(!dev_ioctl(t.b.nic.dev, VHOST_SET_LOG_BASE, &base));
 	NEED(!dev_set_features(t.b.nic.dev, t.b.nic.cfg.features | BIT64(VHOST_F_LOG_ALL)));
 	for (i = 0; i < 2; i++)

@@ -8,245 +8,10 @@
  * Skipped where the kernel's taps and vhost-net do not have it, before 6.17.
  */
 #define _GNU_SOURCE
-#include <linux/ethtool.h>
 #include <linux/if_tun.h>
-#include <linux/vhost_xdp.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "two.h"
-
-#define GSO_SIZE 1300
-#define ROUNDS 8
-#define ETH 14
-#define UDP 8
-#define VXLAN 8
-
-#define PLAIN (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_USO4 | TUN_F_USO6)
-
-static const struct nic_cfg guest = {
-	.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
-	.rx_len = 1536, .tx_len = 65600, .tx_bufs = 40, .tunnel = true,
-};
-
-struct kind {
-	const char *name;
-	bool outer_v6, csum;	/* of the outer UDP header */
-	bool v6, udp;
-	uint8_t type;
-};
-
-static const struct kind kinds[] = {
-	{ "TSO4 over IPv4", 0, 0, 0, 0, VIRTIO_NET_HDR_GSO_TCPV4 },
-	{ "TSO4 over IPv4, outer checksum", 0, 1, 0, 0, VIRTIO_NET_HDR_GSO_TCPV4 },
-	{ "TSO6 over IPv4", 0, 0, 1, 0, VIRTIO_NET_HDR_GSO_TCPV6 },
-	{ "TSO4 over IPv6, outer checksum", 1, 1, 0, 0, VIRTIO_NET_HDR_GSO_TCPV4 },
-	{ "TSO6 over IPv6", 1, 0, 1, 0, VIRTIO_NET_HDR_GSO_TCPV6 },
-	{ "USO over IPv4", 0, 0, 0, 1, VIRTIO_NET_HDR_GSO_UDP_L4 },
-	{ "USO over IPv6, outer checksum", 1, 1, 1, 1, VIRTIO_NET_HDR_GSO_UDP_L4 },
-};
-
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
-
-/* The last are of one piece, which the kernel takes for no GSO frames. */
-static const unsigned int payloads[] = { 3000, 20000, 50000, GSO_SIZE + 1, 500, GSO_SIZE };
-
-#define PAYLOADS (sizeof(payloads) / sizeof(payloads[0]))
-
-static void put16(uint8_t *p, unsigned int val)
-{
-	p[0] = val >> 8;
-	p[1] = val;
-}
-
-static unsigned int get16(const uint8_t *p)
-{
-	return p[0] << 8 | p[1];
-}
-
-/* A number in base 65536, modulo 65535: 0 where it has its right checksum in it. */
-static unsigned int sum(const uint8_t *p, unsigned int len, unsigned int from)
-{
-	unsigned int i;
-
-	for (i = 0; i < len; i++)
-		from = (from + (i % 2 ? p[i] : p[i] << 8)) % 65535;
-	return from;
-}
-
-static unsigned int outer_l4(const struct kind *k)
-{
-	return ETH + (k->outer_v6 ? 40 : 20);
-}
-
-/* All in front of the inner Ethernet header. */
-static unsigned int outer_len(const struct kind *k)
-{
-	return outer_l4(k) + UDP + VXLAN;
-}
-
-/* Of the outer addresses, length and protocol. */
-static unsigned int pseudo(const struct kind *k, const uint8_t *frame, unsigned int len)
-{
-	return sum(frame + ETH + (k->outer_v6 ? 8 : 12), k->outer_v6 ? 32 : 8,
-		   (len + 17) % 65535);
-}
-
-static void put_outer(const struct kind *k, uint8_t *p, unsigned int len)
-{
-	uint8_t *ip = p + ETH, *udp = p + outer_l4(k);
-	unsigned int udp_len = len - outer_l4(k);
-
-	memcpy(p, p + outer_len(k), 12);
-	put16(p + 12, k->outer_v6 ? 0x86dd : 0x0800);
-	memset(ip, 0, outer_l4(k) - ETH);
-	if (k->outer_v6) {
-		ip[0] = 0x60;
-		put16(ip + 4, udp_len);
-		ip[6] = 17;
-		ip[7] = 64;
-		memset(ip + 8, 0x21, 16);
-		memset(ip + 24, 0x22, 16);
-	} else {
-		ip[0] = 0x45;
-		put16(ip + 2, len - ETH);
-		ip[8] = 64;
-		ip[9] = 17;
-		memset(ip + 12, 10, 4);
-		memset(ip + 16, 11, 4);
-		put16(ip + 10, 65535 - sum(ip, 20, 0));
-	}
-	put16(udp, 51000);
-	put16(udp + 2, 4789);
-	put16(udp + 4, udp_len);
-	put16(udp + 6, k->csum ? pseudo(k, p, udp_len) : 0);
-	memset(udp + UDP, 0, VXLAN);
-	udp[UDP] = 8;
-	udp[UDP + 6] = 42;
-}
-
-static struct inet_spec spec_of(const struct kind *k, const uint8_t *to, unsigned int round)
-{
-	struct inet_spec s = {
-		.v6 = k->v6, .udp = k->udp, .payload = payloads[round % PAYLOADS],
-		.seq = round * 70000, .first = round * 7919,
-	};
-
-	memcpy(s.dst, to, 6);
-	memcpy(s.src, mac_guest, 6);
-	return s;
-}
-
-static struct virtio_net_hdr_v1 header(const struct kind *k, const struct inet_spec *s)
-{
-	unsigned int hlen = outer_len(k) + inet_hlen(s);
-
-	return (struct virtio_net_hdr_v1){
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM |
-			 (k->csum ? VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM : 0),
-		.gso_type = k->type | (k->outer_v6 ? VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6 :
-						     VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4),
-		.gso_size = GSO_SIZE,
-		.hdr_len = hlen,
-		.csum_start = hlen - (s->udp ? 8 : 20),
-		.csum_offset = s->udp ? 6 : 16,
-	};
-}
-
-static void send_frame(struct bench *b, const struct kind *k, const struct inet_spec *s,
-		       const struct virtio_net_hdr_v1 *h, enum nic_layout layout)
-{
-	uint8_t *p;
-	unsigned int len;
-
-	nic_tx_reclaim(&b->nic);
-	p = nic_tx_slot(&b->nic);
-	NEED(p);
-	len = outer_len(k) + inet_build(s, p + outer_len(k), true);
-	put_outer(k, p, len);
-	NEED(nic_tx(&b->nic, h, len, layout, false));
-	ring_publish(&b->nic.ring[NIC_TX]);
-}
-
-static void claim(struct bench *b, const struct kind *k)
-{
-	b->nic.outer_l4 = outer_l4(k);
-	b->nic.inner_l3 = outer_len(k) + ETH;
-}
-
-/* @whole: checksums are still to be completed. */
-static bool outer_ok(const struct kind *k, const uint8_t *p, unsigned int len, bool whole)
-{
-	const uint8_t *ip = p + ETH, *udp = p + outer_l4(k);
-	unsigned int l4 = outer_l4(k), got = get16(udp + 6);
-
-	if (!CHECK(len > outer_len(k)) || !CHECK(get16(udp + 4) == len - l4) ||
-	    !CHECK(get16(udp) == 51000 && get16(udp + 2) == 4789 && udp[UDP + 6] == 42))
-		return false;
-	if (k->outer_v6 ? !CHECK(ip[0] >> 4 == 6 && get16(ip + 4) == len - l4) :
-			  !CHECK(get16(ip + 2) == len - ETH && !sum(ip, 20, 0)))
-		return false;
-	if (!k->csum)
-		return CHECK(!got);
-	return whole || (CHECK(got) && CHECK(!sum(udp, len - l4, pseudo(k, p, len - l4))));
-}
-
-/* One frame of the payload, of which @got bytes have come. */
-static bool frame_ok(const struct kind *k, const struct inet_spec *s, const uint8_t *p,
-		     unsigned int len, bool whole, unsigned int *got)
-{
-	unsigned int bytes, skip = outer_len(k);
-	uint32_t at = *got;
-
-	if (!outer_ok(k, p, len, whole) ||
-	    !inet_verify(s, p + skip, len - skip, whole, &at, &bytes) || !CHECK(at == *got))
-		return false;
-	*got += bytes;
-	return true;
-}
-
-static bool from_wire(struct bench *b, const struct kind *k, const struct inet_spec *s,
-		      unsigned int *frames)
-{
-	unsigned int got = 0, len;
-	uint8_t *p;
-
-	for (*frames = 0; got < s->payload;) {
-		p = pkt_recv(&b->wire, &len, NULL);
-		if (!p && !wait_fd(b->wire.fd, 8000)) {
-			ktap_diag("%u of %u bytes came", got, s->payload);
-			return false;
-		}
-		if (!p)
-			continue;
-		++*frames;
-		if (!frame_ok(k, s, p, len, len > outer_len(k) + inet_hlen(s) + GSO_SIZE, &got))
-			return false;
-	}
-	return CHECK(got == s->payload);
-}
-
-static unsigned int pieces(const struct inet_spec *s)
-{
-	return (s->payload + GSO_SIZE - 1) / GSO_SIZE;
-}
-
-static bool to_wire(struct bench *b, const struct kind *k, bool hardware)
-{
-	unsigned int i, frames;
-
-	claim(b, k);
-	for (i = 0; i < ROUNDS; i++) {
-		struct inet_spec s = spec_of(k, mac_wire, i);
-		struct virtio_net_hdr_v1 h = header(k, &s);
-
-		send_frame(b, k, &s, &h, i % 3);
-		if (!from_wire(b, k, &s, &frames) ||
-		    !CHECK(hardware ? frames <= pieces(&s) : frames == pieces(&s)))
-			return false;
-	}
-	return true;
-}
+#include "tunnel.h"
 
 static void all_to_wire(bool hardware)
 {
@@ -254,77 +19,54 @@ static void all_to_wire(bool hardware)
 	unsigned int i;
 
 	bench_open(&b, LANE_XDP, guest);
-	pkt_close(&b.wire);
-	net_enter_wire();
-	pkt_open(&b.wire, WIRE, 66000, false);
-	net_enter_host();
+	long_wire(&b);
 	for (i = 0; i < KINDS; i++) {
 		ktap_case(60, "%s, uplink %s offloads", kinds[i].name,
 			  hardware ? "with" : "without");
-		ktap_ok(to_wire(&b, &kinds[i], hardware) && bench_quiet(&b));
+		ktap_ok(tunnel_to_wire(&b, &b.wire, &kinds[i], &kinds[i], hardware) &&
+			bench_quiet(&b));
 	}
 	bench_close(&b);
 }
 
 static void uplinks(void)
 {
-	int xdp;
-
 	all_to_wire(true);
-	net_offloads(UPLINK, false);
-	net_enter_wire();
-	net_ethtool(WIRE, ETHTOOL_SGRO, 0);
-	xdp = net_xdp_pass(WIRE);
-	net_enter_host();
+	slow_uplink(true);
 	all_to_wire(false);
-	close(xdp);
-	net_enter_wire();
-	net_ethtool(WIRE, ETHTOOL_SGRO, 1);
-	net_enter_host();
-	net_offloads(UPLINK, true);
+	slow_uplink(false);
 }
 
-/* What the header of a frame says, whole or cut. */
-static bool said_ok(const struct nic_frame *f, const struct kind *k,
-		    const struct virtio_net_hdr_v1 *h, bool whole)
+/* An access port, which has our program put a tag in front of them. */
+static void tagged(bool hardware)
 {
-	if (!whole)
-		return CHECK(!f->hdr.hdr.gso_type && !f->hdr.hdr.flags) &&
-		       CHECK(!f->outer_l4 && !f->inner_l3);
-	return CHECK(f->hdr.hdr.gso_type == h->gso_type) &&
-	       CHECK(f->hdr.hdr.flags == h->flags) &&
-	       CHECK(f->hdr.hdr.gso_size == h->gso_size) &&
-	       CHECK(f->hdr.hdr.hdr_len == h->hdr_len) &&
-	       CHECK(f->hdr.hdr.csum_start == h->csum_start) &&
-	       CHECK(f->hdr.hdr.csum_offset == h->csum_offset) &&
-	       CHECK(f->outer_l4 == outer_l4(k)) && CHECK(f->inner_l3 == outer_len(k) + ETH);
-}
-
-/* What is of one piece is not cut, and no GSO frame: its checksums are complete. */
-static bool to_guest(struct two *t, const struct kind *k, bool takes)
-{
-	unsigned int i, got, frames;
-	struct nic_frame f;
+	struct bench b;
+	unsigned int i;
 	bool ok = true;
 
-	claim(&t->a, k);
-	for (i = 0; i < ROUNDS; i++) {
-		struct inet_spec s = spec_of(k, mac_b, i);
-		struct virtio_net_hdr_v1 h = header(k, &s);
-		bool whole = takes && pieces(&s) > 1;
+	ktap_case(60, "an access port, uplink %s offloads", hardware ? "with" : "without");
+	bench_open(&b, LANE_XDP, guest);
+	long_wire(&b);
+	for (i = 0; i < KINDS && ok; i++) {
+		struct kind came = kinds[i];
 
-		send_frame(&t->a, k, &s, &h, i % 3);
-		for (got = frames = 0; ok && got < s.payload; frames++) {
-			ok = two_next(t, &f) && said_ok(&f, k, &h, whole) &&
-			     frame_ok(k, &s, f.data, f.len, whole, &got);
-			two_done(t);
-		}
-		if (!ok || !CHECK(frames == (whole ? 1 : pieces(&s)))) {
-			ktap_diag("%s, %u bytes", k->name, s.payload);
-			return false;
-		}
+		came.tags = 1;
+		ok = tunnel_to_wire(&b, &b.wire, &kinds[i], &came, hardware);
 	}
-	return true;
+	ktap_ok(ok && bench_quiet(&b));
+	bench_close(&b);
+}
+
+static void tagged_port(void)
+{
+	port_detach(LANE_XDP, PORT);
+	port_attach(LANE_XDP, PORT, mac_guest, TUNNEL_VLAN, "");
+	tagged(true);
+	slow_uplink(true);
+	tagged(false);
+	slow_uplink(false);
+	port_detach(LANE_XDP, PORT);
+	port_attach(LANE_XDP, PORT, mac_guest, 0, "");
 }
 
 static void told(struct two *t, unsigned int offloads, const char *what)
@@ -336,26 +78,27 @@ static void told(struct two *t, unsigned int offloads, const char *what)
 	ktap_case(60, "to a guest %s", what);
 	two_takes(t, offloads);
 	for (i = 0; i < KINDS && ok; i++)
-		ok = to_guest(t, &kinds[i], tunnel && (csum || !kinds[i].csum));
+		ok = tunnel_to_guest(t, &kinds[i], &kinds[i],
+				     tunnel && (csum || !kinds[i].csum));
 	ktap_ok(ok);
 }
 
 static void guests(void)
 {
+	const unsigned int plain = all_offloads & ~(TUN_F_UDP_TUNNEL_GSO |
+						    TUN_F_UDP_TUNNEL_GSO_CSUM);
 	struct nic_cfg other = guest;
 	struct two t;
 
-	two_open(&t, guest, guest);
+	two_open(&t, LANE_XDP, guest, guest);
 	told(&t, 0, "that takes nothing");
-	told(&t, PLAIN, "that takes GSO frames, but in no tunnel");
-	told(&t, PLAIN | TUN_F_UDP_TUNNEL_GSO, "that takes tunnels without a checksum");
-	told(&t, PLAIN | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM,
-	     "that takes all tunnels");
+	told(&t, plain, "that takes GSO frames, but in no tunnel");
+	told(&t, plain | TUN_F_UDP_TUNNEL_GSO, "that takes tunnels without a checksum");
+	told(&t, all_offloads, "that takes all tunnels");
 	two_close(&t);
 	other.tunnel = false;
-	two_open(&t, guest, other);
-	told(&t, PLAIN | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM,
-	     "whose header has no room for a tunnel");
+	two_open(&t, LANE_XDP, guest, other);
+	told(&t, all_offloads, "whose header has no room for a tunnel");
 	two_close(&t);
 }
 
@@ -363,19 +106,19 @@ static void guests(void)
 static bool refused(struct bench *b, const struct kind *k, int outer, int inner, uint8_t type)
 {
 	uint64_t before = ctl_stat(PORT, VHOST_XDP_STAT_TX_DROP_GSO);
-	struct inet_spec s = spec_of(k, mac_wire, 0);
-	struct virtio_net_hdr_v1 h = header(k, &s);
+	struct inet_spec s = tunnel_spec(k, mac_wire, 0);
+	struct virtio_net_hdr_v1 h = tunnel_header(k, &s);
 	unsigned int frames;
 
-	claim(b, k);
+	tunnel_claim(b, k);
 	b->nic.outer_l4 += outer;
 	b->nic.inner_l3 += inner;
 	h.gso_type ^= type;
-	send_frame(b, k, &s, &h, NIC_SPLIT);
+	tunnel_send(b, k, &s, &h, NIC_SPLIT);
 	h.gso_type ^= type;
-	claim(b, k);
-	send_frame(b, k, &s, &h, NIC_SPLIT);
-	return from_wire(b, k, &s, &frames) &&
+	tunnel_claim(b, k);
+	tunnel_send(b, k, &s, &h, NIC_SPLIT);
+	return tunnel_from(&b->wire, k, &s, &frames) &&
 	       CHECK(ctl_stat(PORT, VHOST_XDP_STAT_TX_DROP_GSO) == before + 1);
 }
 
@@ -390,10 +133,7 @@ static bool all_refused(void)
 	bool ok = true;
 
 	bench_open(&b, LANE_XDP, guest);
-	pkt_close(&b.wire);
-	net_enter_wire();
-	pkt_open(&b.wire, WIRE, 66000, false);
-	net_enter_host();
+	long_wire(&b);
 	for (i = 0; ok && i < sizeof(lies) / sizeof(lies[0]); i++)
 		ok = refused(&b, &kinds[0], lies[i].outer, lies[i].inner, lies[i].type);
 	bench_close(&b);
@@ -404,8 +144,8 @@ static bool all_refused(void)
 static bool not_agreed(void)
 {
 	uint64_t before = ctl_stat(PORT, VHOST_XDP_STAT_TX_DROP_GSO);
-	struct inet_spec s = spec_of(&kinds[0], mac_wire, 0);
-	struct virtio_net_hdr_v1 h = header(&kinds[0], &s), csum = {
+	struct inet_spec s = tunnel_spec(&kinds[0], mac_wire, 0);
+	struct virtio_net_hdr_v1 h = tunnel_header(&kinds[0], &s), csum = {
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 		.csum_start = h.csum_start, .csum_offset = h.csum_offset,
 	};
@@ -417,9 +157,9 @@ static bool not_agreed(void)
 	cfg.tunnel = false;
 	s.payload = 500;
 	bench_open(&b, LANE_XDP, cfg);
-	send_frame(&b, &kinds[0], &s, &h, NIC_ONE);
-	send_frame(&b, &kinds[0], &s, &csum, NIC_ONE);
-	ok = from_wire(&b, &kinds[0], &s, &frames) && CHECK(frames == 1) &&
+	tunnel_send(&b, &kinds[0], &s, &h, NIC_ONE);
+	tunnel_send(&b, &kinds[0], &s, &csum, NIC_ONE);
+	ok = tunnel_from(&b.wire, &kinds[0], &s, &frames) && CHECK(frames == 1) &&
 	     CHECK(ctl_stat(PORT, VHOST_XDP_STAT_TX_DROP_GSO) == before + 1);
 	bench_close(&b);
 	return ok;
@@ -474,6 +214,7 @@ int main(void)
 		return ktap_done();
 	}
 	uplinks();
+	tagged_port();
 	guests();
 	ktap_case(60, "lies about a tunnel are refused and counted");
 	ktap_ok(all_refused());

@@ -16,12 +16,18 @@ struct two {
 	struct bench a, b;	/* a sends to b */
 };
 
-/* two_open - on the xdp lane; b's port is made, a's is there */
-void two_open(struct two *t, struct nic_cfg a, struct nic_cfg b);
+/* two_open - b's port is made, a's is there */
+void two_open(struct two *t, enum lane lane, struct nic_cfg a, struct nic_cfg b);
 void two_close(struct two *t);
+
+/* long_wire - the wire is looked at anew: long frames, and what the kernel knows of them */
+void long_wire(struct bench *b);
 
 /* two_takes - b's VMM tells its tap what the guest takes: TUN_F_* */
 void two_takes(struct two *t, unsigned int offloads);
+
+/* two_sent - a has all of its buffers back: what it sent is dealt with */
+bool two_sent(struct two *t);
 
 /* two_next - a frame that b gets; false: none comes. two_done - b is done with it */
 bool two_next(struct two *t, struct nic_frame *f);
