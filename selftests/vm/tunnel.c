@@ -216,6 +216,7 @@ int main(void)
 	uplinks();
 	tagged_port();
 	guests();
+	programs();
 	ktap_case(60, "lies about a tunnel are refused and counted");
 	ktap_ok(all_refused());
 	ktap_case(60, "a tunnel that was not agreed on");

@@ -67,4 +67,7 @@ bool tunnel_to_guest(struct two *t, const struct kind *sent, const struct kind *
 /* slow_uplink - the uplink has no offloads, so that the kernel cuts; or has them again */
 void slow_uplink(bool slow);
 
+/* tunnel_prog.c: an egress program has its hands on them */
+void programs(void);
+
 #endif
