@@ -166,7 +166,7 @@ static bool not_agreed(void)
 }
 
 /* All other frames, behind a header of 24 bytes. */
-static void plain_frames(void)
+static void plain_frames(const char *rings, uint64_t features)
 {
 	static const char *const lanes[] = { "xdp", "xsk", "sock" };
 	static const unsigned int lens[] = { 60, 64, 1514 };
@@ -175,14 +175,15 @@ static void plain_frames(void)
 	unsigned int i, j;
 
 	cfg.tx_len = 1600;
+	cfg.features |= features;
 	for (i = 0; i < 3; i++) {
 		enum lane lane = lane_of(lanes[i]);
 
 		port_attach(lane, PORT, mac_guest, 0, "");
 		bench_open(&b, lane, cfg);
 		for (j = 0; j < 3; j++) {
-			ktap_case(60, "%s: frames of %u bytes behind the longer header",
-				  lanes[i], lens[j]);
+			ktap_case(60, "%s, %s: frames of %u bytes behind the longer header",
+				  lanes[i], rings, lens[j]);
 			bench_len(&b, lens[j]);
 			ktap_ok(flow_run(&b, 2000, 2000) && bench_quiet(&b));
 		}
@@ -217,11 +218,15 @@ int main(void)
 	tagged_port();
 	guests();
 	programs();
+	packed();
+	narrowed();
 	ktap_case(60, "lies about a tunnel are refused and counted");
 	ktap_ok(all_refused());
 	ktap_case(60, "a tunnel that was not agreed on");
 	ktap_ok(not_agreed());
 	port_detach(LANE_XDP, PORT);
-	plain_frames();
+	sockets();
+	plain_frames("split", 0);
+	plain_frames("packed", F_PACKED);
 	return ktap_done();
 }

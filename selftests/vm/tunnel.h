@@ -70,4 +70,9 @@ void slow_uplink(bool slow);
 /* tunnel_prog.c: an egress program has its hands on them */
 void programs(void);
 
+/* tunnel_ring.c: packed rings, the VMM's socket, features that change */
+void packed(void);
+void sockets(void);
+void narrowed(void);
+
 #endif
