@@ -24,44 +24,75 @@
 
 DEFINE_PER_CPU(struct vxdp_egress *, vxdp_egress_now);
 
-/**
- * vxdp_egress_shift() - how far the program has moved the frame's start
- * @e: the frame
- *
- * Return: bytes put in front; negative: taken away.
- */
-int vxdp_egress_shift(const struct vxdp_egress *e)
+/* Bytes that the program has put in front; negative: taken away. */
+static int shift_of(const struct vxdp_egress *e)
 {
 	return e->slot->frame->data - e->xdp.data;
 }
 
 /**
- * vxdp_egress_copy_to_host() - have a copy go by the exception path as well
+ * vxdp_egress_gso() - find the headers of a GSO frame again: a program has had its
+ * hands on it
  * @e: the frame
+ * @gso: out: its shape
+ * @claim: out: what is said of it, where it begins now
+ *
+ * Return: false where they are in no order any more.
+ */
+bool vxdp_egress_gso(const struct vxdp_egress *e, struct vxdp_gso *gso,
+		     struct vxdp_claim *claim)
+{
+	const struct xdp_buff *xdp = &e->xdp;
+
+	*claim = e->slot->claim;
+	vxdp_claim_shift(claim, shift_of(e));
+	return !vxdp_gso_parse(gso, claim, xdp->data, xdp->data_end - xdp->data,
+			       xdp_get_buff_len(xdp));
+}
+
+static struct vxdp_frame *copy(const struct xdp_buff *xdp, u32 len)
+{
+	struct vxdp_frame *frame = vxdp_frame_alloc(len, GFP_ATOMIC);
+
+	if (frame)
+		vxdp_buff_read(xdp, 0, frame->data, len);
+	return frame;
+}
+
+/**
+ * vxdp_egress_copy_to_host() - have a copy go by the exception path as well
+ * @e: the frame; a GSO frame goes whole, its header in front
  *
  * Once a frame; more often has no effect.
  *
  * Context: softirqs off.
- * Return: 0, -EMSGSIZE, -ENOMEM.
+ * Return: 0, -EMSGSIZE, -ENOMEM; -EINVAL for a GSO frame in disorder.
  */
 int vxdp_egress_copy_to_host(struct vxdp_egress *e)
 {
 	struct xdp_buff *xdp = &e->xdp;
 	u32 len = xdp_get_buff_len(xdp);
+	struct vxdp_claim claim;
 	struct vxdp_frame *frame;
+	struct vxdp_gso gso;
 
 	if (e->to_host)
 		return 0;
-	if (len > VHOST_XDP_FRAME_MAX) {
+	if (vxdp_slot_is_gso(e->slot)) {
+		if (!vxdp_egress_gso(e, &gso, &claim))
+			return -EINVAL;
+		claim = vxdp_gso_claim(&gso, &claim);
+		frame = vxdp_frame_share(xdp, &claim, GFP_ATOMIC);
+	} else if (len > VHOST_XDP_FRAME_MAX) {
 		vxdp_count(e->q, VHOST_XDP_STAT_TX_DROP_OVERSIZE, 1);
 		return -EMSGSIZE;
+	} else {
+		frame = copy(xdp, len);
 	}
-	frame = vxdp_frame_alloc(len, GFP_ATOMIC);
 	if (!frame) {
 		vxdp_count(e->q, VHOST_XDP_STAT_TX_DROP_NOMEM, 1);
 		return -ENOMEM;
 	}
-	vxdp_buff_read(xdp, 0, frame->data, len);
 	list_add_tail(&frame->node, &e->q->host_frames);
 	e->to_host = true;
 	return 0;
@@ -234,7 +265,7 @@ static bool take_back(struct batch *b, struct vxdp_tx_slot *slot)
 	if (likely(xdp->data == frame->data && xdp->data_end == frame->data + frame->len &&
 		   xdp->flags == frame->flags))
 		return true;
-	vxdp_claim_shift(&slot->claim, vxdp_egress_shift(&b->e));
+	vxdp_claim_shift(&slot->claim, shift_of(&b->e));
 	return !xdp_update_frame_from_buff(xdp, frame) && tunnel_stands(slot);
 }
 
@@ -508,20 +539,32 @@ static void pass(struct vxdp_queue *q, struct vxdp_tx_slot *slot)
 	vxdp_slot_free(slot);
 }
 
+static void pass_copy(struct vxdp_queue *q, struct vxdp_frame *frame)
+{
+	struct vxdp_net_hdr hdr = vxdp_net_hdr_of(&frame->claim, 0);
+	struct kvec kv[MAX_SKB_FRAGS + 2];
+	struct iov_iter it;
+	u32 i;
+
+	if (hdr.hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE && !q->sock_hlen) {
+		vxdp_count(q, VHOST_XDP_STAT_TX_DROP_NO_SOCK, 1);
+		return;
+	}
+	kv[0] = (struct kvec){ &hdr, q->sock_hlen };
+	kv[1] = (struct kvec){ frame->data, frame->head };
+	for (i = 0; i < frame->nr_frags; i++)
+		kv[i + 2] = (struct kvec){ skb_frag_address(&frame->frag[i]),
+					   skb_frag_size(&frame->frag[i]) };
+	iov_iter_kvec(&it, ITER_SOURCE, kv, i + 2, q->sock_hlen + frame->len);
+	sent_to_host(q, frame->len, vxdp_sock_send(q->ring[VXDP_RING_TX].backend, &it));
+}
+
 static void pass_copies(struct vxdp_queue *q)
 {
-	struct vxdp_net_hdr hdr = {};
 	struct vxdp_frame *frame;
-	struct iov_iter it;
-	struct kvec kv[2];
 
-	list_for_each_entry(frame, &q->host_frames, node) {
-		kv[0] = (struct kvec){ &hdr, q->sock_hlen };
-		kv[1] = (struct kvec){ frame->data, frame->len };
-		iov_iter_kvec(&it, ITER_SOURCE, kv, ARRAY_SIZE(kv), q->sock_hlen + frame->len);
-		sent_to_host(q, frame->len,
-			     vxdp_sock_send(q->ring[VXDP_RING_TX].backend, &it));
-	}
+	list_for_each_entry(frame, &q->host_frames, node)
+		pass_copy(q, frame);
 	vxdp_frames_free(&q->host_frames);
 }
 

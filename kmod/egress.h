@@ -36,7 +36,8 @@ struct vxdp_egress {
 /* Whose egress program runs on this CPU, or NULL. Softirqs are off. */
 DECLARE_PER_CPU(struct vxdp_egress *, vxdp_egress_now);
 
-int vxdp_egress_shift(const struct vxdp_egress *e);
+bool vxdp_egress_gso(const struct vxdp_egress *e, struct vxdp_gso *gso,
+		     struct vxdp_claim *claim);
 int vxdp_egress_copy_to_host(struct vxdp_egress *e);
 void vxdp_egress_run(struct vxdp_queue *q, u32 nr);
 

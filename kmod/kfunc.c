@@ -161,19 +161,15 @@ static int deliver_whole(struct vxdp_port *port, struct vxdp_queue *q,
 static noinline int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
 				const struct vxdp_egress *e)
 {
-	struct vxdp_claim claim = e->slot->claim;
 	const struct xdp_buff *xdp = &e->xdp;
+	struct vxdp_claim claim;
 	struct vxdp_frame *frame;
 	struct vxdp_gso gso;
 	LIST_HEAD(frames);
 	u32 i, nr;
 
-	/* A program has had its hands on it: find the headers again. */
-	vxdp_claim_shift(&claim, vxdp_egress_shift(e));
-	if (vxdp_gso_parse(&gso, &claim, xdp->data, xdp->data_end - xdp->data,
-			   xdp_get_buff_len(xdp)))
+	if (!vxdp_egress_gso(e, &gso, &claim))
 		return -EINVAL;
-
 	if (takes_whole(q, &gso, &claim))
 		return deliver_whole(port, q, xdp, &gso, &claim);
 	if (is_full(port, q))

@@ -222,6 +222,65 @@ static void other_flags(struct two *t)
 	more_flags = 0;
 }
 
+/* In one piece, still to be cut. */
+static bool whole_at(struct pkt *w, const struct inet_spec *s,
+		     const struct virtio_net_hdr_v1 *h)
+{
+	struct virtio_net_hdr got;
+	unsigned int len, bytes;
+	uint32_t at = 0;
+	uint8_t *p;
+
+	while (!(p = pkt_recv(w, &len, &got)))
+		if (!wait_fd(w->fd, 8000)) {
+			ktap_diag("%u bytes did not come", s->payload);
+			return false;
+		}
+	return CHECK(got.gso_type == h->gso_type) && CHECK(got.gso_size == h->gso_size) &&
+	       CHECK(got.csum_start == h->csum_start) &&
+	       inet_verify(s, p, len, true, &at, &bytes) && CHECK(bytes == s->payload);
+}
+
+static bool send_to_all(struct two *t, struct pkt *host, const struct kind *k,
+			unsigned int payload, bool whole)
+{
+	struct inet_spec s = spec_of(k, payload);
+	struct virtio_net_hdr_v1 h = header(k, &s);
+	unsigned int frames;
+
+	memset(s.dst, 255, 6);
+	offer(t, &s, &h, NIC_ONE);
+	ring_publish(&t->a.nic.ring[NIC_TX]);
+	seq += s.payload;
+	return whole_at(&t->a.wire, &s, &h) && whole_at(host, &s, &h) &&
+	       collect(t, &s, whole ? &h : NULL, &frames);
+}
+
+/* There is no such thing as TCP to a group. */
+static void to_all(void)
+{
+	struct pkt host;
+	struct two t;
+	unsigned int i;
+	bool ok = true;
+
+	ktap_case(60, "USO to all: the wire, the other guest, the host");
+	two_open(&t, LANE_XDP, guest, guest);
+	long_wire(&t.a);
+	NEED(!net_run("ip link set " TAP " mtu 9000 up"));
+	pkt_open(&host, TAP, 66000, true);
+	for (i = 0; i < 8 && ok; i++) {
+		const struct kind *k = &kinds[3 + i % 2];
+		bool whole = i & 4;
+
+		two_takes(&t, whole ? TUN_F_CSUM | k->takes : 0);
+		ok = send_to_all(&t, &host, k, i & 2 ? LARGE : 3000, whole);
+	}
+	ktap_ok(ok);
+	pkt_close(&host);
+	two_close(&t);
+}
+
 /* It is still the same tap; what was said before the start counts, too. */
 static void renamed(struct two *t)
 {
@@ -423,6 +482,7 @@ int main(void)
 	renamed(&t);
 	two_close(&t);
 	without_header();
+	to_all();
 	flooded();
 	logged_flood();
 	port_detach(LANE_XDP, PORT);

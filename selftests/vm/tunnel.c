@@ -102,6 +102,48 @@ static void guests(void)
 	two_close(&t);
 }
 
+/* One that is for all: the wire, the other guest, and the host. */
+static bool to_all(struct two *t, struct pkt *host, const struct kind *k, bool whole)
+{
+	static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
+	unsigned int i, frames;
+	bool ok = true;
+
+	tunnel_claim(&t->a, k);
+	for (i = 0; i < 6 && ok; i++) {
+		struct inet_spec s = tunnel_spec(k, all, i);
+		struct virtio_net_hdr_v1 h = tunnel_header(k, &s);
+
+		tunnel_send(&t->a, k, &s, &h, NIC_ONE);
+		ok = tunnel_from(&t->a.wire, k, &s, &frames) && CHECK(frames == 1) &&
+		     tunnel_at_guest(t, k, &s, whole) &&
+		     tunnel_from(host, k, &s, &frames) && CHECK(frames == 1);
+		if (!ok)
+			ktap_diag("%s, %u bytes", k->name, s.payload);
+	}
+	return ok;
+}
+
+static void floods(void)
+{
+	struct pkt host;
+	struct two t;
+	unsigned int i;
+	bool ok = true;
+
+	two_open(&t, LANE_XDP, guest, guest);
+	long_wire(&t.a);
+	NEED(!net_run("ip link set " TAP " mtu 9000 up"));
+	pkt_open(&host, TAP, 66000, true);
+	two_takes(&t, all_offloads);
+	ktap_case(60, "to all: the wire, the other guest, the host");
+	for (i = 0; i < KINDS && ok; i++)
+		ok = to_all(&t, &host, &kinds[i], true);
+	ktap_ok(ok);
+	pkt_close(&host);
+	two_close(&t);
+}
+
 /* Each is refused and counted, and the next frame passes. */
 static bool refused(struct bench *b, const struct kind *k, int outer, int inner, uint8_t type)
 {
@@ -217,6 +259,7 @@ int main(void)
 	uplinks();
 	tagged_port();
 	guests();
+	floods();
 	programs();
 	packed();
 	narrowed();

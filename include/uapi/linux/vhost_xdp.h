@@ -299,7 +299,7 @@ struct vhost_xdp_meta {
  * over whole where the VMM has told its tap that the guest takes such frames, and a
  * program that writes to it afterwards, behind the first 256 bytes, may write to
  * what is handed over; for other guests it is cut into frames, at most 128. With
- * @flags it is -EINVAL.
+ * @flags it is -EINVAL. To the exception path it goes whole, with its header.
  */
 #define VHOST_XDP_PORT_HOST	0U
 
