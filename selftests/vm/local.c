@@ -304,6 +304,27 @@ static void renamed(struct two *t)
 	ktap_ok(send_all(t, 0));
 }
 
+/* What another one is told, before and after, is not ours. */
+static void not_ours(struct two *t)
+{
+	const unsigned int told = TUN_F_CSUM | TUN_F_TSO4;
+	int other = tap_open("other", IFF_VNET_HDR, 12);
+	bool ok;
+
+	ktap_case(60, "another tap is told");
+	two_takes(t, told);
+	NEED(!ioctl(other, TUNSETOFFLOAD, told));
+	NEED(!ioctl(other, TUNSETOFFLOAD, 0));
+	ok = send_all(t, told);
+	two_takes(t, 0);
+	NEED(!ioctl(other, TUNSETOFFLOAD, told));
+	ok = send_all(t, 0) && ok;
+	two_takes(t, told);
+	close(other);
+	ktap_ok(send_all(t, told) && ok);
+	two_takes(t, 0);
+}
+
 struct storm {
 	bool stop;
 	unsigned int turns;
@@ -478,6 +499,7 @@ int main(void)
 	in_order(&t, 0);
 	ktap_case(120, "a guest that does not refill");
 	bounded(&t);
+	not_ours(&t);
 	names_in_turn(&t);
 	renamed(&t);
 	two_close(&t);
