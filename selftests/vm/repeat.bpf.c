@@ -19,13 +19,17 @@ __u32 verdict;
 __u32 deliver_to, deliver_then;		/* ports; 0: to none */
 __u64 deliver_flags;
 __u32 cut;				/* bytes, off the end */
+__u32 move;				/* bytes, off the start; the metadata stays */
 __u64 runs;
 
 SEC("xdp.frags")
 int repeat(struct xdp_md *ctx)
 {
-	struct vhost_xdp_meta *meta = (void *)(long)ctx->data_meta;
+	struct vhost_xdp_meta *meta;
 
+	if (move && (bpf_xdp_adjust_head(ctx, move) || bpf_xdp_adjust_meta(ctx, -(int)move)))
+		return XDP_ABORTED;
+	meta = (void *)(long)ctx->data_meta;
 	if ((void *)(meta + 1) > (void *)(long)ctx->data)
 		return XDP_ABORTED;
 	runs++;

@@ -81,14 +81,15 @@ static bool all_sent(struct two *t, unsigned int count)
 	return true;
 }
 
-static void add(struct two *t, struct frame_stream *s, unsigned int more)
+static void add(struct two *t, struct frame_stream *s, unsigned int before, unsigned int more)
 {
 	static const struct virtio_net_hdr_v1 plain = { 0 };
 	uint8_t *p = nic_tx_slot(&t->a.nic);
 
 	NEED(p);
-	frame_fill(s, p);
-	NEED(nic_tx(&t->a.nic, &plain, frame_len(s) + more, NIC_ONE, false));
+	memset(p, 0, before);
+	frame_fill(s, p + before);
+	NEED(nic_tx(&t->a.nic, &plain, before + frame_len(s) + more, NIC_ONE, false));
 }
 
 static bool kick(struct two *t, unsigned int count)
@@ -108,6 +109,7 @@ static void tell(struct two *t, uint32_t verdict, uint32_t to, uint32_t then,
 	bss->deliver_then = then;
 	bss->deliver_flags = flags;
 	bss->cut = cut;
+	bss->move = 0;
 }
 
 enum { WIRE_GETS = 1, B_GETS = 2 };
@@ -117,7 +119,7 @@ struct what {
 	uint32_t verdict;
 	bool to_b, then;	/* deliver to B; then to nobody */
 	uint64_t flags;
-	uint32_t cut;
+	uint32_t cut, move;
 	unsigned int runs, gets;
 	int stat;		/* counts each of them */
 };
@@ -132,6 +134,8 @@ static const struct what whats[] = {
 	{ "a frame cut, deliver, XDP_DROP", XDP_DROP, .cut = 4, .to_b = true,
 	  .runs = BATCH, .gets = B_GETS,
 	  .stat = VHOST_XDP_STAT_TX_LOCAL_PACKETS },
+	{ "a frame's start moved, XDP_TX", XDP_TX, .move = 4, .runs = BATCH,
+	  .gets = WIRE_GETS, .stat = VHOST_XDP_STAT_TX_XDP_PACKETS },
 	{ "deliver, XDP_TX", XDP_TX, .to_b = true, .runs = BATCH,
 	  .gets = WIRE_GETS | B_GETS, .stat = VHOST_XDP_STAT_TX_XDP_PACKETS },
 	{ "deliver twice, XDP_DROP", XDP_DROP, .to_b = true, .then = true,
@@ -160,9 +164,10 @@ static void what_it_did(struct two *t, const struct what *w)
 		  w->runs == 1 ? "once" : "for each frame");
 	tell(t, w->verdict, w->to_b ? t->b_id : 0, w->then ? NOBODY : 0,
 	     w->flags, w->cut);
+	t->bpf->bss->move = w->move;
 	before = ctl_stat(PORT, w->stat);
 	for (i = 0; i < BATCH; i++)
-		add(t, &s, w->cut);
+		add(t, &s, w->move, w->cut);
 	ktap_ok(kick(t, BATCH) && CHECK(t->bpf->bss->runs == w->runs) &&
 		CHECK(ctl_stat(PORT, w->stat) == before + BATCH) &&
 		(!(w->gets & WIRE_GETS) ||
@@ -180,7 +185,7 @@ static bool in_turn(struct two *t, struct frame_stream a, struct frame_stream b,
 
 	tell(t, XDP_TX, 0, 0, 0, 0);
 	for (i = 0; i < BATCH; i++)
-		add(t, i / block & 1 ? &b : &a, 0);
+		add(t, i / block & 1 ? &b : &a, 0, 0);
 	ok = kick(t, BATCH) && CHECK(t->bpf->bss->runs == runs);
 	for (i = 0; i < BATCH && ok; i++) {
 		struct frame_stream *s = &at_wire[i / block & 1];
@@ -298,12 +303,12 @@ static void next_batch(struct two *t)
 	ktap_case(20, "the next batch: asked");
 	tell(t, XDP_TX, 0, 0, 0, 0);
 	for (i = 0; i < 3 * BATCH; i++)
-		add(t, &s, 0);
+		add(t, &s, 0, 0);
 	ok = kick(t, 3 * BATCH) && CHECK(t->bpf->bss->runs == 3);
 	ok = flow_expect_wire(&t->a.wire, &g, 3 * BATCH) && ok;
 	/* What it says now is what counts. */
 	tell(t, XDP_DROP, 0, 0, 0, 0);
-	add(t, &s, 0);
+	add(t, &s, 0, 0);
 	ok = kick(t, 1) && CHECK(t->bpf->bss->runs == 1) && ok;
 	ktap_ok(ok && CHECK(ctl_stat(PORT, VHOST_XDP_STAT_TX_DROP_POLICY) ==
 			    drops + 1));
