@@ -25,7 +25,7 @@ struct offload {
 	bool v6, udp;
 	unsigned int payload;
 	uint8_t gso_type;	/* 0: only the checksum */
-	bool ecn;
+	enum { NOTHING_MORE, WITH_ECN, SUM_IS_0 } more;
 };
 
 static const struct offload offloads[] = {
@@ -33,19 +33,39 @@ static const struct offload offloads[] = {
 	{ "TCP checksum, IPv6, odd length", 1, 0, 777, 0, 0 },
 	{ "UDP checksum, IPv4", 0, 1, 1001, 0, 0 },
 	{ "UDP checksum, IPv6", 1, 1, 1400, 0, 0 },
+	{ "UDP checksum of 0, which means none", 0, 1, 64, 0, SUM_IS_0 },
 	{ "UDP checksum, 8900 bytes", 0, 1, 8900, 0, 0 },
 	{ "TSO4, 64 KiB", 0, 0, LARGE, VIRTIO_NET_HDR_GSO_TCPV4, 0 },
 	{ "TSO6, 64 KiB", 1, 0, LARGE, VIRTIO_NET_HDR_GSO_TCPV6, 0 },
 	{ "TSO4, largest IPv4 packet", 0, 0, 65495, VIRTIO_NET_HDR_GSO_TCPV4,
 	  0 },
 	{ "TSO6, 65550 bytes", 1, 0, 65476, VIRTIO_NET_HDR_GSO_TCPV6, 0 },
-	{ "TSO4 with ECN", 0, 0, 14000, VIRTIO_NET_HDR_GSO_TCPV4, 1 },
+	{ "TSO4 with ECN", 0, 0, 14000, VIRTIO_NET_HDR_GSO_TCPV4, WITH_ECN },
 	{ "TSO4, two segments, last of one byte", 0, 0, GSO_SIZE + 1,
 	  VIRTIO_NET_HDR_GSO_TCPV4, 0 },
 	{ "TSO4, one segment", 0, 0, GSO_SIZE, VIRTIO_NET_HDR_GSO_TCPV4, 0 },
 	{ "USO, IPv4, 64 KiB", 0, 1, LARGE, VIRTIO_NET_HDR_GSO_UDP_L4, 0 },
 	{ "USO, IPv6, 64 KiB", 1, 1, LARGE, VIRTIO_NET_HDR_GSO_UDP_L4, 0 },
 };
+
+/*
+ * From which byte on the payload's checksum comes out as 0, and so goes out as 0xffff.
+ * Not every length has one: 64 bytes do, from 1607 on.
+ */
+static uint32_t first_of_sum_0(struct inet_spec s)
+{
+	const unsigned int csum = inet_hlen(&s) - 2;
+	static uint32_t first;
+	static bool found;
+	uint8_t p[256];
+
+	for (s.first = 0; !found; s.first++) {
+		NEED(inet_build(&s, p, false) <= sizeof(p));
+		found = p[csum] == 0xff && p[csum + 1] == 0xff;
+		first = s.first;
+	}
+	return first;
+}
 
 static struct inet_spec spec_of(const struct offload *o, unsigned int round)
 {
@@ -57,6 +77,8 @@ static struct inet_spec spec_of(const struct offload *o, unsigned int round)
 
 	memcpy(s.dst, mac_wire, 6);
 	memcpy(s.src, mac_guest, 6);
+	if (o->more == SUM_IS_0)
+		s.first = first_of_sum_0(s);
 	return s;
 }
 
@@ -67,7 +89,7 @@ static bool send_one(struct bench *b, const struct offload *o,
 	struct virtio_net_hdr_v1 h = {
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 		.gso_type = o->gso_type |
-			    (o->ecn ? VIRTIO_NET_HDR_GSO_ECN : 0),
+			    (o->more == WITH_ECN ? VIRTIO_NET_HDR_GSO_ECN : 0),
 		.gso_size = o->gso_type ? GSO_SIZE : 0,
 		.hdr_len = o->gso_type ? hlen : 0,
 		.csum_start = hlen - (s->udp ? 8 : 20),
