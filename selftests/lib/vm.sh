@@ -64,10 +64,12 @@ KERNEL_WORDS='WARNING:|BUG:|Oops|Out of memory|Kernel panic|sysrq: '
 
 # Why the VM ended: what its kernel said of it, else the last of its console, for QEMU's
 # own words are there, too; and what QEMU was asked for: 4 by a signal, 6 by the kernel,
-# 7 to reset (enum ShutdownCause).
+# 7 to reset (enum ShutdownCause). Of a trace the frames that are sure and where it was,
+# for who keeps only the end of what a run says has room for little more.
 vm_last_words() { # console log
 	local words
-	words=$(tr -d '\r' < "$1" | sed -nE "/$KERNEL_WORDS/,\$p" | head -n "${2:-60}")
+	words=$(tr -d '\r' < "$1" | sed -nE "/$KERNEL_WORDS/,\$p" |
+		grep -vE '\] ( \? |(R([A-D]X|[SD]I|[BS]P|[0-9]{2}|IP: 0033)|FS|CS|DR[0-9]|PKRU):|Modules linked|---\[ cut)' | head -n "${2:-40}")
 	if [ -n "$words" ]; then
 		printf '%s\n' "$words"
 	else
