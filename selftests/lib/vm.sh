@@ -21,7 +21,9 @@ vm_accel() {
 	printf '%s\n' --disable-kvm '--qemu-opts=-cpu max'
 }
 
-VM_TRACE=cpu_reset,trace:qemu_system_shutdown_request
+# What can end a VM, none of it often: a reset by the keyboard's controller, too.
+VM_TRACE=cpu_reset,trace:qemu_system_shutdown_request,trace:runstate_set,trace:watchdog_perform_action
+VM_TRACE+=,trace:tco_timer_expired,trace:pckbd_kbd_write_command,trace:port92_write
 
 # Boots kernel $1, a version of Debian's or a directory where one was built, for
 # at most $2 seconds, its console to file $3, and runs $4 in it as root with the
@@ -62,24 +64,23 @@ vm_run_bare() { # directory, seconds, console log, command, words for the kernel
 
 KERNEL_WORDS='WARNING:|BUG:|Oops|Out of memory|Kernel panic|sysrq: '
 
-# Why the VM ended: what its kernel said of it, else the last of its console, for QEMU's
-# own words are there, too; and what QEMU was asked for: 4 by a signal, 6 by the kernel,
-# 7 to reset (enum ShutdownCause). Of a trace the frames that are sure and where it was,
-# for who keeps only the end of what a run says has room for little more.
+# Why the VM ended: what its kernel said of it, the last of its console, for QEMU's own
+# words are there, too, and what QEMU was asked for: 4 by a signal, 6 by the kernel, 7 to
+# reset (enum ShutdownCause). Of a trace the frames that are sure and where it was, for
+# who keeps only the end of what a run says has room for little more.
 vm_last_words() { # console log
-	local words
-	words=$(tr -d '\r' < "$1" | sed -nE "/$KERNEL_WORDS/,\$p" |
-		grep -vE '\] ( \? |(R([A-D]X|[SD]I|[BS]P|[0-9]{2}|IP: 0033)|FS|CS|DR[0-9]|PKRU):|Modules linked|---\[ cut)' | head -n "${2:-40}")
-	if [ -n "$words" ]; then
-		printf '%s\n' "$words"
-	else
-		tr -d '\r' < "$1" | tail -n 20
-	fi
-	grep -shE '^Triple fault|^qemu_system_shutdown_request' "$1.cpu" || true
+	tr -d '\r' < "$1" | sed -nE "/$KERNEL_WORDS/,\$p" |
+		grep -vE '\] ( \? |(R([A-D]X|[SD]I|[BS]P|[0-9]{2}|IP: 0033)|FS|CS|DR[0-9]|PKRU):|Modules linked|---\[ cut)' |
+		head -n "${2:-40}"
+	echo "last on the console:"
+	tr -d '\r' < "$1" | tail -n 8
+	echo "last of QEMU:"
+	grep -sE '^(Triple fault|(qemu_system|runstate|watchdog|tco|port92)_[a-z_]+ |pckbd_kbd_write_command 0xf)' "$1.cpu" | tail -n 6
 }
 
-# Did the emulated CPU take the VM away, and not its kernel, or whoever ended QEMU?
+# Did the emulated CPU take the VM away, and not its kernel, or whoever ended QEMU? A
+# kernel that finds itself stopped for long says so, but goes on (softlockup_panic=0).
 vm_lost() { # console log, exit status of vm_run
-	[[ $2 = @(0|255) ]] && ! grep -qE "$KERNEL_WORDS" "$1" &&
+	[[ $2 = @(0|255) ]] && ! grep -E "$KERNEL_WORDS" "$1" | grep -qv 'soft lockup' &&
 		! grep -qs '^qemu_system_shutdown_request reason=[46]' "$1.cpu"
 }
