@@ -65,8 +65,8 @@ vm_run_bare() { # directory, seconds, console log, command, words for the kernel
 KERNEL_WORDS='WARNING:|BUG:|Oops|Out of memory|Kernel panic|sysrq: '
 
 # Why the VM ended: what its kernel said of it, the last of its console, for QEMU's own
-# words are there, too, and what QEMU was asked for: 4 by a signal, 6 by the kernel, 7 to
-# reset (enum ShutdownCause). Of a trace the frames that are sure and where it was, for
+# words are there, too, and what QEMU was asked for: 6 by the kernel (enum ShutdownCause),
+# or to reset. Of a trace the frames that are sure and where it was, for
 # who keeps only the end of what a run says has room for little more.
 vm_last_words() { # console log
 	tr -d '\r' < "$1" | sed -nE "/$KERNEL_WORDS/,\$p" |
@@ -81,6 +81,6 @@ vm_last_words() { # console log
 # Did the emulated CPU take the VM away, and not its kernel, or whoever ended QEMU? A
 # kernel that finds itself stopped for long says so, but goes on (softlockup_panic=0).
 vm_lost() { # console log, exit status of vm_run
-	[[ $2 = @(0|255) ]] && ! grep -E "$KERNEL_WORDS" "$1" | grep -qv 'soft lockup' &&
-		! grep -qs '^qemu_system_shutdown_request reason=[46]' "$1.cpu"
+	[[ $2 = @(0|255) ]] && ! grep -E "$KERNEL_WORDS|terminating on signal" "$1" | grep -qv 'soft lockup' &&
+		! grep -qs '^qemu_system_shutdown_request reason=6' "$1.cpu"
 }
