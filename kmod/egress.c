@@ -37,7 +37,8 @@ static int shift_of(const struct vxdp_egress *e)
  * @gso: out: its shape
  * @claim: out: what is said of it, where it begins now
  *
- * Return: false where they are in no order any more.
+ * Return: false where they are in no order any more, or there is nothing left to cut of a
+ * frame in a tunnel.
  */
 bool vxdp_egress_gso(const struct vxdp_egress *e, struct vxdp_gso *gso,
 		     struct vxdp_claim *claim)
@@ -47,7 +48,8 @@ bool vxdp_egress_gso(const struct vxdp_egress *e, struct vxdp_gso *gso,
 	*claim = e->slot->claim;
 	vxdp_claim_shift(claim, shift_of(e));
 	return !vxdp_gso_parse(gso, claim, xdp->data, xdp->data_end - xdp->data,
-			       xdp_get_buff_len(xdp));
+			       xdp_get_buff_len(xdp)) &&
+	       !vxdp_gso_is_whole_in_tunnel(gso);
 }
 
 static struct vxdp_frame *copy(const struct xdp_buff *xdp, u32 len)
@@ -66,7 +68,7 @@ static struct vxdp_frame *copy(const struct xdp_buff *xdp, u32 len)
  * Once a frame; more often has no effect.
  *
  * Context: softirqs off.
- * Return: 0, -EMSGSIZE, -ENOMEM; -EINVAL for a GSO frame in disorder.
+ * Return: 0, -EMSGSIZE, -ENOMEM; -EINVAL where vxdp_egress_gso() gives false.
  */
 int vxdp_egress_copy_to_host(struct vxdp_egress *e)
 {
@@ -240,33 +242,39 @@ static u32 run_program(struct batch *b, struct vxdp_tx_slot *slot)
 	return act;
 }
 
-/* The kernel cuts what is in one tunnel, not what the program has put into another. */
+/*
+ * The kernel cuts what is in one tunnel, not what the program has put into another; and
+ * what it has trimmed until there is nothing to cut has the marks of a GSO frame still.
+ */
 static bool tunnel_stands(const struct vxdp_tx_slot *slot)
 {
 	const struct xdp_frame *frame = slot->frame;
 	struct vxdp_gso gso;
 
-	if (!vxdp_slot_is_gso(slot) ||
-	    !(slot->claim.hdr.gso_type & VIRTIO_NET_HDR_GSO_UDP_TUNNEL))
+	if (!(slot->claim.hdr.gso_type & VIRTIO_NET_HDR_GSO_UDP_TUNNEL))
 		return true;
 	return !vxdp_gso_parse(&gso, &slot->claim, frame->data, frame->len,
-			       xdp_get_frame_len(frame));
+			       xdp_get_frame_len(frame)) &&
+	       !vxdp_gso_is_whole_in_tunnel(&gso);
 }
 
 /*
  * What the program has changed of the frame. It cannot have written over the
- * xdp_frame, which lies below all that it may reach.
+ * xdp_frame, which lies below all that it may reach. Where it has trimmed what lies in
+ * pages only, that does not show here.
  */
 static bool take_back(struct batch *b, struct vxdp_tx_slot *slot)
 {
 	struct xdp_frame *frame = slot->frame;
 	struct xdp_buff *xdp = &b->e.xdp;
 
-	if (likely(xdp->data == frame->data && xdp->data_end == frame->data + frame->len &&
-		   xdp->flags == frame->flags))
-		return true;
-	vxdp_claim_shift(&slot->claim, shift_of(&b->e));
-	return !xdp_update_frame_from_buff(xdp, frame) && tunnel_stands(slot);
+	if (unlikely(xdp->data != frame->data || xdp->data_end != frame->data + frame->len ||
+		     xdp->flags != frame->flags)) {
+		vxdp_claim_shift(&slot->claim, shift_of(&b->e));
+		if (xdp_update_frame_from_buff(xdp, frame))
+			return false;
+	}
+	return likely(!vxdp_slot_is_gso(slot)) || tunnel_stands(slot);
 }
 
 /*

@@ -6,7 +6,6 @@
 #include <linux/gfp.h>
 #include <linux/uaccess.h>
 #include <linux/udp.h>
-#include <net/tcp.h>
 #include "buf.h"
 #include "compat.h"
 #include "queue.h"
@@ -165,17 +164,6 @@ static void complete_csum(struct xdp_frame *frame, u32 csum_start, u32 csum_offs
 	memcpy(start + csum_offset, &folded, sizeof(folded));
 }
 
-/*
- * A frame in a tunnel that there is nothing to cut of is for the kernel no GSO frame, but
- * has the marks of one: nobody would complete the outer checksum, and a tap warn of it.
- */
-static bool whole_in_tunnel(const struct vxdp_gso *gso)
-{
-	u32 least = gso->type == VIRTIO_NET_HDR_GSO_UDP_L4 ? 0 : TCP_MIN_GSO_SIZE;
-
-	return gso->outer_l4 && gso->len - gso->hdr_len <= max_t(u32, gso->size, least);
-}
-
 static u32 finish_gso(struct vxdp_tx_slot *slot)
 {
 	struct xdp_frame *frame = slot->frame;
@@ -186,7 +174,7 @@ static u32 finish_gso(struct vxdp_tx_slot *slot)
 
 	if (why)
 		return why;
-	if (likely(!whole_in_tunnel(&gso))) {
+	if (likely(!vxdp_gso_is_whole_in_tunnel(&gso))) {
 		slot->flags |= VXDP_SLOT_GSO;
 		return 0;
 	}

@@ -282,6 +282,20 @@ void vxdp_claim_shift(struct vxdp_claim *claim, int by)
 }
 
 /**
+ * vxdp_gso_is_whole_in_tunnel() - is there nothing to cut of a frame in a tunnel?
+ * @gso: the frame
+ *
+ * Then it is for the kernel no GSO frame, but has the marks of one: nobody would complete
+ * the outer checksum, and a tap warn of it.
+ */
+bool vxdp_gso_is_whole_in_tunnel(const struct vxdp_gso *gso)
+{
+	u32 least = is_tcp(gso) ? TCP_MIN_GSO_SIZE : 0;
+
+	return gso->outer_l4 && gso->len - gso->hdr_len <= max_t(u32, gso->size, least);
+}
+
+/**
  * vxdp_gso_segs() - how many frames a GSO frame becomes
  * @gso: the frame
  *

@@ -103,6 +103,7 @@ u32 vxdp_gso_parse(struct vxdp_gso *gso, const struct vxdp_claim *claim,
 		   const u8 *head, u32 avail, u32 len);
 struct vxdp_claim vxdp_gso_claim(const struct vxdp_gso *gso, const struct vxdp_claim *from);
 void vxdp_claim_shift(struct vxdp_claim *claim, int by);
+bool vxdp_gso_is_whole_in_tunnel(const struct vxdp_gso *gso);
 u32 vxdp_gso_segs(const struct vxdp_gso *gso);
 u32 vxdp_gso_seg_len(const struct vxdp_gso *gso, u32 i);
 void vxdp_gso_seg_finish(const struct vxdp_gso *gso, u8 *frame, u32 i);

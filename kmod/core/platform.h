@@ -33,6 +33,7 @@
 #include <linux/virtio_ring.h>
 #include <net/checksum.h>
 #include <net/ip6_checksum.h>
+#include <net/tcp.h>
 #include <asm/barrier.h>
 #include <asm/futex.h>
 

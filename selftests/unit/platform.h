@@ -55,6 +55,7 @@ typedef __s32 s32;
 #define le16_to_cpu(x)		((u16)(x))
 #define cpu_to_le16(x)		((__le16)(x))
 #define VLAN_HLEN		4
+#define TCP_MIN_GSO_SIZE	8
 #define CSUM_MANGLED_0		((__sum16)0xffff)
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))

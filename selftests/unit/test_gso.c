@@ -133,6 +133,41 @@ static bool tunnels(void)
 	return true;
 }
 
+static bool is_whole(const struct spec *spec)
+{
+	struct vxdp_gso gso;
+	struct packet p;
+	bool whole;
+
+	packet_make(&p, spec);
+	NEED(!vxdp_gso_parse(&gso, &p.claim, p.data, p.len, p.len));
+	whole = vxdp_gso_is_whole_in_tunnel(&gso);
+	free(p.data);
+	return whole;
+}
+
+/* To the kernel no GSO frame; of TCP neither where there are but 8 bytes to cut. */
+static bool whole_in_tunnel(void)
+{
+	struct spec s = usual();
+
+	for (s.payload = 1; s.payload < 20; s.payload++) {
+		for (s.mss = 1; s.mss < 22; s.mss++) {
+			s.tunnel = 0;
+			s.udp = false;
+			if (!CHECK(!is_whole(&s)))
+				return false;
+			s.tunnel = 4;
+			if (!CHECK(is_whole(&s) == (s.payload <= s.mss || s.payload <= 8)))
+				return false;
+			s.udp = true;
+			if (!CHECK(is_whole(&s) == (s.payload <= s.mss)))
+				return false;
+		}
+	}
+	return true;
+}
+
 /* The outer packets have numbers, too, and each frame a checksum of its own. */
 static bool tunnel_sizes(void)
 {
@@ -345,6 +380,7 @@ static const struct {
 	{ "UDP over IPv6", usov6 },
 	{ "one and two VLAN tags", tags },
 	{ "in a VXLAN over IPv4 and IPv6, with and without an outer checksum", tunnels },
+	{ "in a VXLAN, what there is nothing to cut of", whole_in_tunnel },
 	{ "in a VXLAN, payloads of 1 to 19, each cut in every way", tunnel_sizes },
 	{ "what is said of a frame to who gets it whole", claims },
 	{ "IPv4 options, IPv6 extension headers, TCP options", options },

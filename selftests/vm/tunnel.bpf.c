@@ -25,6 +25,7 @@ extern int bpf_vhost_xdp_deliver(struct xdp_md *ctx, __u32 port,
 __u32 change;
 __u32 tag;				/* that is pushed: TPID and ID */
 __u32 outer_len;
+__u32 surplus;				/* bytes that are trimmed */
 __u32 deliver_to;			/* a port; 0: none */
 __u32 verdict;
 __u32 failures;
@@ -78,6 +79,8 @@ static int do_change(struct xdp_md *ctx)
 		return bpf_xdp_adjust_head(ctx, outer_len);
 	case PUSH_NOTHING:
 		return bpf_xdp_adjust_head(ctx, -TAG);
+	case TRIM:
+		return bpf_xdp_adjust_tail(ctx, -(int)surplus);
 	}
 	return 0;
 }

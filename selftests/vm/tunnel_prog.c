@@ -2,7 +2,7 @@
 /*
  * tunnel_prog.c - an egress program moves the start of GSO frames in a tunnel. Those that
  * it leaves in order come with each header where it is now, whole or cut. What there is
- * no way to cut any more is dropped and counted.
+ * no way to cut any more, or nothing to cut of, is dropped and counted.
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
@@ -22,24 +22,36 @@ struct prog {
 	struct pkt host;	/* a's tap */
 };
 
+enum fate {
+	COMES,
+	IS_DROPPED,
+	IS_SENT,	/* what comes is the program's doing: its headers are not true */
+};
+
 struct what {
 	const char *name;
 	enum change change;
-	unsigned int tags, come;	/* as sent, and then; */
-	bool dropped;			/* or not at all */
+	unsigned int tags, come;	/* as sent, and then */
+	enum fate fate;
+	unsigned int payload;		/* of what is trimmed, */
+	int left;			/* and then; below 0 headers are gone, too */
 };
 
 static const struct what whats[] = {
-	{ "a tag of the guest's", KEEP, 1, 1, false },
-	{ "two tags of the guest's", KEEP, 2, 2, false },
-	{ "a tag put in front", PUSH_TAG, 0, 1, false },
-	{ "a tag put in front of one", PUSH_TAG, 1, 2, false },
-	{ "a tag taken away", POP_TAG, 1, 0, false },
-	{ "the first of two tags taken away", POP_TAG, 2, 1, false },
-	{ "a tag put in front of two", PUSH_TAG, 2, 3, true },
-	{ "a tunnel around the tunnel", PUSH_TUNNEL, 0, 0, true },
-	{ "the tunnel taken away", POP_TUNNEL, 0, 0, true },
-	{ "a start that is none", PUSH_NOTHING, 0, 0, true },
+	{ "a tag of the guest's", KEEP, 1, 1, .fate = COMES },
+	{ "two tags of the guest's", KEEP, 2, 2, .fate = COMES },
+	{ "a tag put in front", PUSH_TAG, 0, 1, .fate = COMES },
+	{ "a tag put in front of one", PUSH_TAG, 1, 2, .fate = COMES },
+	{ "a tag taken away", POP_TAG, 1, 0, .fate = COMES },
+	{ "the first of two tags taken away", POP_TAG, 2, 1, .fate = COMES },
+	{ "a tag put in front of two", PUSH_TAG, 2, 3, .fate = IS_DROPPED },
+	{ "a tunnel around the tunnel", PUSH_TUNNEL, 0, 0, .fate = IS_DROPPED },
+	{ "the tunnel taken away", POP_TUNNEL, 0, 0, .fate = IS_DROPPED },
+	{ "a start that is none", PUSH_NOTHING, 0, 0, .fate = IS_DROPPED },
+	{ "trimmed to two frames", TRIM, 0, 0, .fate = IS_SENT, .payload = 20000, .left = TUNNEL_GSO_SIZE + 1 },
+	{ "trimmed to one frame", TRIM, 0, 0, .fate = IS_DROPPED, .payload = 20000, .left = TUNNEL_GSO_SIZE },
+	{ "trimmed but for its first bytes", TRIM, 0, 0, .fate = IS_DROPPED, .payload = 50000, .left = 10 },
+	{ "trimmed of its headers", TRIM, 0, 0, .fate = IS_DROPPED, .payload = 3000, .left = -10 },
 };
 
 #define WHATS (sizeof(whats) / sizeof(whats[0]))
@@ -80,6 +92,23 @@ static void tell(struct prog *p, const struct kind *k, enum change change, enum 
 	bss->verdict = way == TO_WIRE ? XDP_TX : way == TO_HOST ? XDP_PASS : XDP_DROP;
 }
 
+/* One, changed as the program is told. */
+static bool send_one(struct prog *p, const struct kind *k, const struct what *w, enum way way)
+{
+	struct inet_spec s = tunnel_spec(k, way == TO_GUEST ? mac_b : mac_wire, 0);
+	struct virtio_net_hdr_v1 h;
+
+	if (w->change == TRIM) {
+		s.payload = w->payload;
+		p->bpf->bss->surplus = w->payload - w->left;
+	}
+	h = tunnel_header(k, &s);
+	tell(p, k, w->change, way);
+	tunnel_claim(&p->t.a, k);
+	tunnel_send(&p->t.a, k, &s, &h, NIC_ONE);
+	return two_sent(&p->t);
+}
+
 /* Frames of all lengths. */
 static bool send(struct prog *p, const struct kind *sent, const struct kind *came,
 		 enum way way, bool whole)
@@ -114,21 +143,33 @@ static bool is_dropped(struct prog *p, const struct kind *k, const struct what *
 	/* Where nobody has taken what is delivered, dropping it is the program's doing. */
 	unsigned int stat = way == TO_GUEST ? VHOST_XDP_STAT_TX_DROP_POLICY :
 					      VHOST_XDP_STAT_TX_DROP_ABORTED;
-	struct inet_spec s = tunnel_spec(k, way == TO_GUEST ? mac_b : mac_wire, 0);
-	struct virtio_net_hdr_v1 h = tunnel_header(k, &s);
 	uint64_t before = ctl_stat(PORT, stat);
 
-	tell(p, k, w->change, way);
-	tunnel_claim(&p->t.a, k);
-	tunnel_send(&p->t.a, k, &s, &h, NIC_ONE);
-	if (!two_sent(&p->t) || !CHECK(ctl_stat(PORT, stat) == before + 1))
+	if (!send_one(p, k, w, way) || !CHECK(ctl_stat(PORT, stat) == before + 1))
 		return false;
 	tell(p, k, KEEP, way);
 	return send(p, k, k, way, whole) && CHECK(!p->bpf->bss->failures) &&
 	       CHECK(ctl_stat(PORT, stat) == before + 1);
 }
 
-static bool none_come(struct prog *p, const struct what *w, enum way way, bool whole)
+static bool is_sent(struct prog *p, const struct kind *k, const struct what *w, bool whole)
+{
+	struct pkt *wire = &p->t.a.wire;
+	unsigned int n = 0, len;
+
+	if (!send_one(p, k, w, TO_WIRE))
+		return false;
+	while (n < (whole ? 1 : 2)) {
+		if (pkt_recv(wire, &len, NULL))
+			n++;
+		else if (!CHECK(wait_fd(wire->fd, 8000)))
+			return false;
+	}
+	tell(p, k, KEEP, TO_WIRE);
+	return send(p, k, k, TO_WIRE, whole) && CHECK(!p->bpf->bss->failures);
+}
+
+static bool one_by_one(struct prog *p, const struct what *w, enum way way, bool whole)
 {
 	unsigned int i;
 	bool ok = true;
@@ -137,7 +178,7 @@ static bool none_come(struct prog *p, const struct what *w, enum way way, bool w
 		struct kind k = kinds[i];
 
 		k.tags = w->tags;
-		ok = is_dropped(p, &k, w, way, whole);
+		ok = w->fate == IS_SENT ? is_sent(p, &k, w, whole) : is_dropped(p, &k, w, way, whole);
 		if (!ok)
 			ktap_diag("%s", k.name);
 	}
@@ -149,9 +190,12 @@ static void all_whats(struct prog *p, const char *where, enum way way, bool whol
 	unsigned int i;
 
 	for (i = 0; i < WHATS; i++) {
-		ktap_case(60, "%s, %s", whats[i].name, where);
-		ktap_ok(whats[i].dropped ? none_come(p, &whats[i], way, whole) :
-					   come(p, &whats[i], way, whole));
+		const struct what *w = &whats[i];
+
+		if (w->fate == IS_SENT && way != TO_WIRE)
+			continue;
+		ktap_case(60, "%s, %s", w->name, where);
+		ktap_ok(w->fate == COMES ? come(p, w, way, whole) : one_by_one(p, w, way, whole));
 	}
 }
 

@@ -12,6 +12,7 @@ enum change {
 	PUSH_TUNNEL,	/* a copy of the outer headers in front of them */
 	POP_TUNNEL,
 	PUSH_NOTHING,	/* room for a tag, and no more is done */
+	TRIM,		/* its end */
 };
 
 #endif

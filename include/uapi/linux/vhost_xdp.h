@@ -203,7 +203,7 @@ enum vhost_xdp_queue_attr {
 	X(TX_DROP_NOMEM, "tx_drop_nomem", "no memory for the frame")	       \
 	X(TX_DROP_FAULT, "tx_drop_fault", "guest buffer not readable")	       \
 	X(TX_DROP_POLICY, "tx_drop_policy", "egress program: XDP_DROP")	       \
-	X(TX_DROP_ABORTED, "tx_drop_aborted", "egress program: other verdict") \
+	X(TX_DROP_ABORTED, "tx_drop_aborted", "egress program: other verdict, or a tunnel's GSO frame in disorder") \
 	X(TX_DROP_REDIRECT, "tx_drop_redirect", "redirect failed")	       \
 	X(TX_DROP_NO_UPLINK, "tx_drop_no_uplink", "uplink gone")	       \
 	X(TX_DROP_LINK_DOWN, "tx_drop_link_down", "uplink down")	       \
@@ -291,7 +291,8 @@ struct vhost_xdp_meta {
  * an egress program, VHOST_XDP_PORT_HOST for the exception path of the sender
  * (the frame goes there as well as where the verdict says).
  *
- * 0, or: -EINVAL flags; -ENOENT no such port; -ENETDOWN none of its queue pairs
+ * 0, or: -EINVAL flags, or a GSO frame that the program has left in no order, or in a
+ * tunnel with nothing to cut; -ENOENT no such port; -ENETDOWN none of its queue pairs
  * is running; -EMSGSIZE above VHOST_XDP_FRAME_MAX; -ENOBUFS backlog full;
  * -ENOMEM; with VHOST_XDP_DELIVER_REDIRECT also XDP_REDIRECT: the frame is for the
  * port's AF_XDP socket, nothing was copied, and the program returns this verdict at
