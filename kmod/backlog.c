@@ -38,8 +38,8 @@ struct vxdp_frame *vxdp_frame_alloc(u32 len, gfp_t gfp)
  * @claim: what its header says
  * @gfp: GFP_ATOMIC where a program runs
  *
- * What is in frags is not copied but shared with who sends it: nobody writes to it
- * any more.
+ * What is in frags is not copied but shared with who sends it, who marks the frame with
+ * VXDP_SLOT_SHARED. We write to it no more; a program that does, does it knowingly.
  *
  * Return: the frame, or NULL.
  */

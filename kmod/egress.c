@@ -85,6 +85,7 @@ int vxdp_egress_copy_to_host(struct vxdp_egress *e)
 			return -EINVAL;
 		claim = vxdp_gso_claim(&gso, &claim);
 		frame = vxdp_frame_share(xdp, &claim, GFP_ATOMIC);
+		e->slot->flags |= VXDP_SLOT_SHARED;
 	} else if (len > VHOST_XDP_FRAME_MAX) {
 		vxdp_count(e->q, VHOST_XDP_STAT_TX_DROP_OVERSIZE, 1);
 		return -EMSGSIZE;
@@ -289,7 +290,8 @@ static __always_inline void to_uplink(struct batch *b, struct vxdp_tx_slot *slot
 		vxdp_uplink_add(&b->out, slot->frame);
 	} else if (vxdp_slot_is_gso(slot)) {
 		vxdp_uplink_flush(&b->out);
-		vxdp_uplink_send_gso(q->port, b->dev, slot->frame, &slot->claim);
+		vxdp_uplink_send_gso(q->port, b->dev, slot->frame, &slot->claim,
+				     slot->flags & VXDP_SLOT_SHARED);
 		q->skbs_until = jiffies + SKBS_AFTER_GSO;
 	} else if (time_before(jiffies, q->skbs_until)) {
 		vxdp_uplink_flush(&b->out);

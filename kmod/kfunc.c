@@ -170,8 +170,10 @@ static noinline int deliver_gso(struct vxdp_port *port, struct vxdp_queue *q,
 
 	if (!vxdp_egress_gso(e, &gso, &claim))
 		return -EINVAL;
-	if (takes_whole(q, &gso, &claim))
+	if (takes_whole(q, &gso, &claim)) {
+		e->slot->flags |= VXDP_SLOT_SHARED;
 		return deliver_whole(port, q, xdp, &gso, &claim);
+	}
 	if (is_full(port, q))
 		return refuse(port, VHOST_XDP_STAT_RX_DROP_BACKLOG, -ENOBUFS);
 	nr = vxdp_gso_segs(&gso);

@@ -17,6 +17,8 @@ struct vxdp_queue;
 #define VXDP_SLOT_CSUM	BIT(1)
 /* It goes to the exception path. */
 #define VXDP_SLOT_HOST	BIT(2)
+/* A receiver has its pages: vxdp_frame_share(). */
+#define VXDP_SLOT_SHARED	BIT(3)
 
 /**
  * struct vxdp_tx_slot - a frame of the guest's on its way out

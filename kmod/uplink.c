@@ -362,11 +362,13 @@ void vxdp_uplink_flush(struct vxdp_out *out)
  * @frame: the frame, which is gone afterwards
  * @claim: what its header says, held against the frame by vxdp_gso_parse(); what a
  *	program put in front since is in its offsets
+ * @shared: somebody else has its pages, too: who would write to them is to copy them
  *
  * Context: as vxdp_uplink_begin().
  */
 void vxdp_uplink_send_gso(struct vxdp_port *port, struct net_device *dev,
-			  struct xdp_frame *frame, const struct vxdp_claim *claim)
+			  struct xdp_frame *frame, const struct vxdp_claim *claim,
+			  bool shared)
 {
 	u32 len = xdp_get_frame_len(frame), problem = link_problem(dev);
 	struct vxdp_claim moved = *claim;
@@ -382,6 +384,8 @@ void vxdp_uplink_send_gso(struct vxdp_port *port, struct net_device *dev,
 		return;
 	}
 
+	if (shared)
+		skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
 	if (move_tag(skb))
 		vxdp_claim_shift(&moved, -VLAN_HLEN);
 	skb_reset_mac_header(skb);

@@ -48,7 +48,8 @@ void vxdp_uplink_add_other(struct vxdp_out *out, struct xdp_frame *frame);
 void vxdp_uplink_flush(struct vxdp_out *out);
 void vxdp_uplink_send_skb(struct vxdp_out *out, struct xdp_frame *frame);
 void vxdp_uplink_send_gso(struct vxdp_port *port, struct net_device *dev,
-			  struct xdp_frame *frame, const struct vxdp_claim *claim);
+			  struct xdp_frame *frame, const struct vxdp_claim *claim,
+			  bool shared);
 int vxdp_uplink_init(void);
 void vxdp_uplink_exit(void);
 
