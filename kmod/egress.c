@@ -110,10 +110,7 @@ static void drop(struct vxdp_queue *q, struct vxdp_tx_slot *slot, enum vhost_xdp
 /* Beginnings of frames that a batch remembers what the program said of; power of two. */
 #define REPEATS		8
 
-/*
- * What the program did with a frame that began like this, where it said with
- * VHOST_XDP_META_REPEAT that it would do so again. It is not asked again in this batch.
- */
+/* What the program said with VHOST_XDP_META_REPEAT that it would do again in this batch. */
 struct repeat {
 	u64 to;		/* destination, the source's first two bytes */
 	u64 from;	/* the source, the EtherType */
@@ -247,35 +244,31 @@ static u32 run_program(struct batch *b, struct vxdp_tx_slot *slot)
  * The kernel cuts what is in one tunnel, not what the program has put into another; and
  * what it has trimmed until there is nothing to cut has the marks of a GSO frame still.
  */
-static bool tunnel_stands(const struct vxdp_tx_slot *slot)
+static bool tunnel_stands(const struct vxdp_egress *e)
 {
-	const struct xdp_frame *frame = slot->frame;
+	struct vxdp_claim claim;
 	struct vxdp_gso gso;
 
-	if (!(slot->claim.hdr.gso_type & VIRTIO_NET_HDR_GSO_UDP_TUNNEL))
-		return true;
-	return !vxdp_gso_parse(&gso, &slot->claim, frame->data, frame->len,
-			       xdp_get_frame_len(frame)) &&
-	       !vxdp_gso_is_whole_in_tunnel(&gso);
+	return !(e->slot->claim.hdr.gso_type & VIRTIO_NET_HDR_GSO_UDP_TUNNEL) ||
+	       vxdp_egress_gso(e, &gso, &claim);
 }
 
 /*
  * What the program has changed of the frame. It cannot have written over the
- * xdp_frame, which lies below all that it may reach. Where it has trimmed what lies in
- * pages only, that does not show here.
+ * xdp_frame, which lies below all that it may reach.
  */
 static bool take_back(struct batch *b, struct vxdp_tx_slot *slot)
 {
 	struct xdp_frame *frame = slot->frame;
 	struct xdp_buff *xdp = &b->e.xdp;
 
-	if (unlikely(xdp->data != frame->data || xdp->data_end != frame->data + frame->len ||
-		     xdp->flags != frame->flags)) {
-		vxdp_claim_shift(&slot->claim, shift_of(&b->e));
-		if (xdp_update_frame_from_buff(xdp, frame))
-			return false;
-	}
-	return likely(!vxdp_slot_is_gso(slot)) || tunnel_stands(slot);
+	if (unlikely(vxdp_slot_is_gso(slot)) && !tunnel_stands(&b->e))
+		return false;
+	if (likely(xdp->data == frame->data && xdp->data_end == frame->data + frame->len &&
+		   xdp->flags == frame->flags))
+		return true;
+	vxdp_claim_shift(&slot->claim, shift_of(&b->e));
+	return !xdp_update_frame_from_buff(xdp, frame);
 }
 
 /*
