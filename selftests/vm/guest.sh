@@ -100,7 +100,8 @@ guest_boot() { # redirections, QEMU's options...
 	shift
 	mkdir -p "$GUEST_RUN"
 	mkfifo "$GUEST_RUN"/{ctl,qmp}.{in,out}
-	set -- "$GUEST_PROGRAM" -accel kvm -machine q35 -cpu host -m 256M -nodefaults -display none \
+	# A guest that starts anew would answer as if nothing had been: it is to be seen.
+	set -- "$GUEST_PROGRAM" -accel kvm -machine q35 -cpu host -m 256M -nodefaults -display none -no-reboot \
 		-kernel "/boot/vmlinuz-$(cat "$VXDP_ROOT/build/guest/kver")" \
 		-initrd "$VXDP_ROOT/build/guest/initrd" -append "console=ttyS0 loglevel=4 panic=-1 $GUEST_WORDS" \
 		-serial "file:$GUEST_RUN/console" \
@@ -131,7 +132,10 @@ next_line() { # descriptor, seconds
 	LINE=
 	while ! read -r -t 1 -u "$1" part; do
 		LINE+=$part
-		kill -0 "$GUEST_PID" 2> /dev/null || { echo "QEMU ended: $(cat "$GUEST_RUN/qemu.log")"; return 1; }
+		kill -0 "$GUEST_PID" 2> /dev/null || {
+			echo "QEMU ended: $(cat "$GUEST_RUN/qemu.log"); the guest's console: $(tail -n 30 "$GUEST_RUN/console")"
+			return 1
+		}
 		[ $SECONDS -lt $until ] || { echo "silent for $2 s; the guest's console: $(tail -n 5 "$GUEST_RUN/console")"; return 1; }
 	done
 	LINE+=$part
