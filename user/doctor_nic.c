@@ -84,7 +84,7 @@ static void examine_xmit(struct patient *p, uint64_t can)
 		      "the driver takes no frames by ndo_xdp_xmit now; they leave as skbs, which costs more");
 }
 
-/* Queues that receive, as the kernel lists them. */
+/* Queues that receive, as the kernel lists them; 0: it does not, without CONFIG_RPS. */
 static unsigned int rx_queues(const char *ifname)
 {
 	char pattern[128];
@@ -104,7 +104,10 @@ static void examine_xsk(struct patient *p, uint64_t can)
 {
 	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
 	unsigned int queues = rx_queues(p->link->name);
+	char count[16] = "each";
 
+	if (queues)
+		snprintf(count, sizeof(count), "%u", queues);
 	if (fd < 0 && errno == EAFNOSUPPORT)
 		found(p->f, FOUND_WARN, "xsk",
 		      "boot a kernel with CONFIG_XDP_SOCKETS for --lane xsk",
@@ -115,8 +118,8 @@ static void examine_xsk(struct patient *p, uint64_t can)
 		      "the driver does not redirect to AF_XDP sockets");
 	else
 		found(p->f, FOUND_OK, "xsk", NULL,
-		      "%u queue%s for --lane xsk, by copying%s", queues,
-		      queues == 1 ? "" : "s", can & XDP_CAN_ZEROCOPY ?
+		      "%s queue%s for --lane xsk, by copying%s", count,
+		      queues < 2 ? "" : "s", can & XDP_CAN_ZEROCOPY ?
 		      "; the driver's zero copy is not used" : "");
 	if (fd >= 0)
 		close(fd);
