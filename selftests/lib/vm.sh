@@ -21,6 +21,8 @@ vm_accel() {
 	printf '%s\n' --disable-kvm '--qemu-opts=-cpu max'
 }
 
+vm_is_emulated() { vm_accel | grep -qx -- --disable-kvm; }
+
 # What can end a VM, none of it often: a reset by the keyboard's controller, too.
 VM_TRACE=cpu_reset,trace:qemu_system_shutdown_request,trace:runstate_set,trace:watchdog_perform_action
 VM_TRACE+=,trace:tco_timer_expired,trace:pckbd_kbd_write_command,trace:port92_write

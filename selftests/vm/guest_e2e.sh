@@ -135,8 +135,10 @@ test_exception_path() {
 
 # QEMU stops the rings and starts them again, the driver anew.
 test_reset() {
+	qmp '{"execute":"set-action","arguments":{"reboot":"reset"}}'
 	qmp '{"execute":"system_reset"}'
 	check "guest boots again" guest_ready
+	qmp '{"execute":"set-action","arguments":{"reboot":"shutdown"}}'
 	check "guest configures its cards again" configure
 	check "guest pings the wire again" guest 'ping -c 3 -W 5 10.7.0.1'
 	check "guest fetches again" equal checksum "$(guest_fetch 10.7.0.1)" "$FILE_SUM"
