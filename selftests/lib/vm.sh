@@ -21,7 +21,7 @@ vm_accel() {
 	printf '%s\n' --disable-kvm '--qemu-opts=-cpu max'
 }
 
-vm_is_emulated() { vm_accel | grep -qx -- --disable-kvm; }
+vm_is_emulated() { vm_accel | grep -x -e --disable-kvm > /dev/null; }
 
 # What can end a VM, none of it often: a reset by the keyboard's controller, too.
 VM_TRACE=cpu_reset,trace:qemu_system_shutdown_request,trace:runstate_set,trace:watchdog_perform_action
@@ -83,6 +83,6 @@ vm_last_words() { # console log
 # Did the emulated CPU take the VM away, and not its kernel, or whoever ended QEMU? A
 # kernel that finds itself stopped for long says so, but goes on (softlockup_panic=0).
 vm_lost() { # console log, exit status of vm_run
-	[[ $2 = @(0|255) ]] && ! grep -E "$KERNEL_WORDS|terminating on signal" "$1" | grep -qv 'soft lockup' &&
+	[[ $2 = @(0|255) ]] && ! grep -E "$KERNEL_WORDS|terminating on signal" "$1" | grep -v 'soft lockup' > /dev/null &&
 		! grep -qs '^qemu_system_shutdown_request reason=6' "$1.cpu"
 }
