@@ -276,14 +276,18 @@ static struct sk_buff *new_reply(void)
 			   VHOST_XDP_QUEUES_MAX * 96, GFP_KERNEL);
 }
 
-/* Consumes @msg. Where the port does not fit after all, the deed stands alone. */
-static void reply(struct genl_info *info, struct sk_buff *msg, struct vxdp_port *port)
+/*
+ * Consumes @msg. Where the port does not fit after all, the deed stands alone; where
+ * @port is an error there is nothing to say but that.
+ */
+static int reply(struct genl_info *info, struct sk_buff *msg, struct vxdp_port *port)
 {
-	if (put_port(msg, port, info->snd_portid, info->snd_seq, 0,
-		     VHOST_XDP_CMD_PORT_NEW, true))
+	if (IS_ERR(port) || put_port(msg, port, info->snd_portid, info->snd_seq, 0,
+				     VHOST_XDP_CMD_PORT_NEW, true))
 		nlmsg_free(msg);
 	else
 		genlmsg_reply(msg, info);
+	return PTR_ERR_OR_ZERO(port);
 }
 
 /**
@@ -387,10 +391,7 @@ static int port_new(struct sk_buff *skb, struct genl_info *info)
 
 	vxdp_ports_lock();
 	ret = vxdp_port_create(genl_info_net(info), &conf, &port, &why);
-	if (ret)
-		nlmsg_free(msg);
-	else
-		reply(info, msg, port);
+	reply(info, msg, ret ? ERR_PTR(ret) : port);
 	vxdp_ports_unlock();
 	if (why) {
 		NL_SET_BAD_ATTR(info->extack, ret == -ENODEV && uplink ? uplink :
@@ -419,19 +420,12 @@ static int port_del(struct sk_buff *skb, struct genl_info *info)
 static int port_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sk_buff *msg = new_reply();
-	struct vxdp_port *port;
-	int ret = 0;
+	int ret;
 
 	if (!msg)
 		return -ENOMEM;
 	vxdp_ports_lock();
-	port = find(info);
-	if (IS_ERR(port)) {
-		ret = PTR_ERR(port);
-		nlmsg_free(msg);
-	} else {
-		reply(info, msg, port);
-	}
+	ret = reply(info, msg, find(info));
 	vxdp_ports_unlock();
 	return ret;
 }
@@ -453,13 +447,9 @@ static int port_set(struct sk_buff *skb, struct genl_info *info)
 	}
 	vxdp_ports_lock();
 	port = find(info);
-	if (IS_ERR(port)) {
-		ret = PTR_ERR(port);
-		nlmsg_free(msg);
-	} else {
+	if (!IS_ERR(port))
 		vxdp_port_change(port, &conf);
-		reply(info, msg, port);
-	}
+	ret = reply(info, msg, port);
 	vxdp_ports_unlock();
 	put_conf(&conf);
 	return ret;
