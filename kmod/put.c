@@ -224,6 +224,18 @@ static bool put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool 
 	return done || put_any(q, xdp, NULL, len, strip);
 }
 
+/* Whether softirqs own the ring, and do until fast.pages.lock is released. */
+static bool take_ring(struct vxdp_fast *f)
+{
+	if (!READ_ONCE(f->on))
+		return false;
+	vxdp_lock(&f->pages.lock);
+	if (f->on)
+		return true;
+	vxdp_unlock(&f->pages.lock);
+	return false;
+}
+
 /* It is in already, as if it came from the wire. */
 static void count_local(struct vxdp_queue *q, u32 len)
 {
@@ -248,21 +260,17 @@ bool vxdp_put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool st
 	      bool local)
 {
 	struct vxdp_fast *f = &q->fast;
-	bool done = false;
+	bool done;
 
-	if (!READ_ONCE(f->on))
+	if (!take_ring(f))
 		return false;
-	vxdp_lock(&f->pages.lock);
-	if (f->on) {
-		done = (f->next != f->stop || vxdp_fast_ready(q, !local)) &&
-		       put(q, xdp, len, strip);
-		if (done && local)
-			count_local(q, len);
-		if (done)
-			vxdp_fast_done(q);
-		else
-			vxdp_fast_end_locked(q);
-	}
+	done = (f->next != f->stop || vxdp_fast_ready(q, !local)) && put(q, xdp, len, strip);
+	if (done && local)
+		count_local(q, len);
+	if (done)
+		vxdp_fast_done(q);
+	else
+		vxdp_fast_end_locked(q);
 	vxdp_unlock(&f->pages.lock);
 	return done;
 }
@@ -284,20 +292,17 @@ bool vxdp_put_gso(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len,
 		  const struct vxdp_claim *claim)
 {
 	struct vxdp_fast *f = &q->fast;
-	bool done = false;
+	bool done;
 
-	if (!READ_ONCE(f->on))
+	if (!take_ring(f))
 		return false;
-	vxdp_lock(&f->pages.lock);
-	if (f->on) {
-		/* Nobody changes the header's length while softirqs have the ring. */
-		done = vxdp_claim_fits(claim, q->hdr_len) && vxdp_fast_ready(q, false) &&
-		       put_any(q, xdp, claim, len, false);
-		if (done)
-			count_local(q, len);
-		else
-			vxdp_fast_end_locked(q);
-	}
+	/* Nobody changes the header's length while softirqs have the ring. */
+	done = vxdp_claim_fits(claim, q->hdr_len) && vxdp_fast_ready(q, false) &&
+	       put_any(q, xdp, claim, len, false);
+	if (done)
+		count_local(q, len);
+	else
+		vxdp_fast_end_locked(q);
 	vxdp_unlock(&f->pages.lock);
 	return done;
 }
