@@ -4,9 +4,9 @@
  * it asked for that (VHOST_SET_FORK_FROM_OWNER), one of the kernel's.
  *
  * The first (a vhost_task) lives in the VMM's cgroups, counts among its threads and
- * dies with it. The second is what vhost had before 6.4: it is in the VMM's cgroups
- * of version 1 hierarchies only, and holds the address space until it is stopped,
- * which the close of the node does.
+ * dies with it. The second is what vhost had before 6.4: it joins the cgroups that the
+ * VMM is in, without counting against what they may have, does not move with it, and
+ * holds the address space until it is stopped, which the close of the node does.
  */
 #include <linux/cgroup.h>
 #include <linux/kthread.h>
@@ -109,7 +109,8 @@ put_mm:
  * It runs from vxdp_thread_start() on; vxdp_thread_stop() ends it.
  *
  * Context: process.
- * Return: the thread, or -ENOMEM and what else making one may answer.
+ * Return: the thread, or -ENOMEM for whatever reason, also that the VMM or its cgroup
+ * has as many as it may; -ERESTARTNOINTR where a signal came in between.
  */
 struct vxdp_thread *vxdp_thread_create(const struct vxdp_thread_ops *ops, void *data,
 				       bool of_vmm)
@@ -124,11 +125,10 @@ struct vxdp_thread *vxdp_thread_create(const struct vxdp_thread_ops *ops, void *
 	t->data = data;
 	snprintf(name, sizeof(name), "vxdp-%d", current->pid);
 	ret = of_vmm ? create_of_vmm(t, name) : create_of_kernel(t, name);
-	if (ret) {
-		kfree(t);
-		return ERR_PTR(ret);
-	}
-	return t;
+	if (!ret)
+		return t;
+	kfree(t);
+	return ERR_PTR(ret == -ERESTARTNOINTR ? ret : -ENOMEM);
 }
 
 /**

@@ -61,7 +61,7 @@ static const struct vxdp_thread_ops thread_ops = {
  * @of_vmm: one of the caller's process; else one of the kernel's
  *
  * Context: process; queue->lock.
- * Return: 0, or -ENOMEM and what else making a thread may answer.
+ * Return: 0, -ENOMEM, -ERESTARTNOINTR.
  */
 int vxdp_worker_start(struct vxdp_worker *w, bool of_vmm)
 {
