@@ -50,18 +50,19 @@ vm_run() { # kernel, seconds, console log, command
 # The same for a kernel that was built in a directory, with 9p and all else built in,
 # and is too slow for what virtme-ng starts: two minutes are not enough for udev there.
 # The files are cached, for nobody else changes them while it runs: a program starts in
-# a third of the time.
+# a third of the time. The console and QEMU's own words are appended to the same file.
 vm_run_bare() { # directory, seconds, console log, command, words for the kernel
 	local command=${3%.log}.command
 	printf '%s\n' "$4" > "$command"
+	: > "$3"
 	timeout --foreground -k 10 "$2" qemu-system-x86_64 -name vhost-xdp-debug -nodefaults -display none -no-reboot \
 		-smp "${VM_CPUS:-2}" -m "${VM_MEM:-2G}" -cpu max -d $VM_TRACE -D "$3.cpu" \
 		-fsdev local,id=root,path=/,security_model=none,multidevs=remap \
 		-device virtio-9p-pci,fsdev=root,mount_tag=/dev/root -device virtio-rng-pci \
-		-serial "file:$3" -chardev file,id=out,path=/dev/stdout \
+		-chardev "file,id=console,path=$3,append=on" -serial chardev:console -chardev file,id=out,path=/dev/stdout \
 		-device virtio-serial-pci -device virtserialport,chardev=out -kernel "$1/arch/x86/boot/bzImage" \
 		-append "console=ttyS0 root=/dev/root rootfstype=9p rootflags=version=9p2000.L,trans=virtio,access=any,msize=262144,cache=loose rw
-			$5 VXDP_DIR=$PWD VXDP_COMMAND=$command VXDP_MODULES=$1/mods/lib/modules init=$PWD/selftests/lib/bare-init" | cat
+			$5 VXDP_DIR=$PWD VXDP_COMMAND=$command VXDP_MODULES=$1/mods/lib/modules init=$PWD/selftests/lib/bare-init" 2>> "$3" | cat
 }
 
 KERNEL_WORDS='WARNING:|BUG:|Oops|Out of memory|Kernel panic|sysrq: '
