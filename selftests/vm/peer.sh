@@ -7,7 +7,9 @@
 
 PEER=$VXDP_ROOT/build/guest/root/bin/peer
 PEER_PORT=7000
-PEER_RATE=${PEER_RATE:-1024}	# KiB a second each way
+# KiB a second each way. What a slow host sends is under way for long, and its pages cannot
+# be moved meanwhile: virtio-mem's driver then waits for minutes before it tries again.
+PEER_RATE=${PEER_RATE:-$((1024 / ${VXDP_SLOW:-1}))}
 declare -A PEER_HAS=()
 
 # The guest's end leaves its last words in a file, and its end in a pipe.
