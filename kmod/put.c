@@ -224,7 +224,7 @@ static bool put(struct vxdp_queue *q, const struct xdp_buff *xdp, u32 len, bool 
 	return done || put_any(q, xdp, NULL, len, strip);
 }
 
-/* Whether softirqs own the ring, and do until fast.pages.lock is released. */
+/* Do softirqs own the ring? Then with fast.pages.lock, which the caller releases. */
 static bool take_ring(struct vxdp_fast *f)
 {
 	if (!READ_ONCE(f->on))

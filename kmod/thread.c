@@ -5,8 +5,9 @@
  *
  * The first (a vhost_task) lives in the VMM's cgroups, counts among its threads and
  * dies with it. The second is what vhost had before 6.4: it joins the cgroups that the
- * VMM is in, without counting against what they may have, does not move with it, and
- * holds the address space until it is stopped, which the close of the node does.
+ * VMM is in and counts there, but no limit refuses it, and it is not moved, frozen or
+ * killed with them, so that such a cgroup never says that it is frozen. It holds the
+ * address space until it is stopped, by RESET_OWNER or the close of the node.
  */
 #include <linux/cgroup.h>
 #include <linux/kthread.h>
@@ -109,8 +110,9 @@ put_mm:
  * It runs from vxdp_thread_start() on; vxdp_thread_stop() ends it.
  *
  * Context: process.
- * Return: the thread, or -ENOMEM for whatever reason, also that the VMM or its cgroup
- * has as many as it may; -ERESTARTNOINTR where a signal came in between.
+ * Return: the thread; -ENOMEM for whatever reason, as vhost_net says, also that the VMM or
+ * its cgroup has as many as it may; or -ERESTARTNOINTR where a signal came in between,
+ * for the VMM cannot know that it has to try again, which vhost_net leaves to it.
  */
 struct vxdp_thread *vxdp_thread_create(const struct vxdp_thread_ops *ops, void *data,
 				       bool of_vmm)
