@@ -144,6 +144,22 @@ test_reset() {
 	check "guest fetches again" equal checksum "$(guest_fetch 10.7.0.1)" "$FILE_SUM"
 }
 
+ring_errors() { vhost-xdp stats "$1" --json | jq '[.[0].port[] | select(.name | startswith("ring_")).value] | add'; }
+
+# One file after the other is fetched; meanwhile either ring is taken away and given back
+# shorter or longer, by itself, so many times.
+RESIZE='while [ ! -e resized ]; do wget -q -O file http://10.7.0.1/file && sha256sum file > sum; done &
+	for n in 128 64 256 32 256 128 64 256; do
+		ethtool -G nic0 rx $n && ethtool -G nic0 tx $n || exit 1;
+	done; touch resized; wait; rm resized; cut -d" " -f1 sum'
+
+test_resize() {
+	check "guest took RING_RESET" has_feature vm0 RING_RESET
+	check "rings are resized while the guest fetches" equal checksum "$(guest "$RESIZE")" "$FILE_SUM"
+	check "resized: guest pings the wire" guest 'ping -c 3 -W 5 10.7.0.1'
+	check "resized: no ring stopped" equal errors "$(ring_errors vm0)" 0
+}
+
 link() { # on or off
 	qmp '{"execute":"set_link","arguments":{"name":"nic0","up":'"$1"'}}'
 }
@@ -199,10 +215,10 @@ test_quit() {
 }
 
 case "$MODE" in
-packed) plan $((2 + 2 + 2 + TRANSFER_CASES + 4 + 3 + 3)) ;;
+packed) plan $((2 + 2 + 2 + TRANSFER_CASES + 4 + 4 + 3 + 3)) ;;
 iommu) plan $((2 + 6 + 2 + TRANSFER_CASES + 4 + 3)) ;;
-qemu72) plan $((2 + 2 + TRANSFER_CASES + 5 + 4 + 3)) ;;
-*) plan $((2 + 2 + 3 + 2 + 3 * TRANSFER_CASES + 5 + 4 + 3 + 3)) ;;
+qemu72) plan $((2 + 2 + TRANSFER_CASES + 5 + 4 + 4 + 3)) ;;
+*) plan $((2 + 2 + 3 + 2 + 3 * TRANSFER_CASES + 5 + 4 + 4 + 3 + 3)) ;;
 esac
 setup
 pass "ports are attached"
@@ -219,6 +235,7 @@ qemu72) test_qemu72 ;;
 	test_exception_path
 	;;
 esac
+[ "$MODE" = iommu ] || test_resize
 test_reset
 case "$MODE" in
 iommu | qemu72) ;;
