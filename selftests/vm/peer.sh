@@ -68,9 +68,12 @@ no_bad_frames() {
 	wire cat /proc/net/snmp | bad_frames && guest cat /proc/net/snmp | bad_frames
 }
 
-# The guest's kernel has nothing to complain about, but that it is slow.
+# The guest's kernel has nothing to complain about, but that it is slow; and where the
+# host is, the five seconds are short in which a queue is to have sent something.
 guest_content() {
-	! guest dmesg | grep -E 'BUG:|WARNING:|Oops|Bad page|NETDEV WATCHDOG' | grep -v 'soft lockup'
+	local slow='soft lockup'
+	[ "${VXDP_SLOW:-1}" = 1 ] || slow+='|NETDEV WATCHDOG'
+	! guest dmesg | grep -E 'BUG:|WARNING:|Oops|Bad page|NETDEV WATCHDOG' | grep -vE "$slow"
 }
 
 # A port refused nothing. While no ring runs it has to drop what comes.
