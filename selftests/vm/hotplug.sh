@@ -57,9 +57,16 @@ moves_in() { # zone
 	guest "dd if=/dev/zero of=fill bs=1M count=$((DIMM * 5 / 8 >> 20))" || return
 	zone_is_used "$1" $((DIMM / 2 / 4096)) || return
 	peer more $MOVED || return
+	SILENT=${PEER_HAS[silent]}
 	guest rm fill || return
 	peer more $MOVED || return
 	zone_is_used "$1" 16
+}
+
+sends_from() { # name, zone
+	peer status > /dev/null
+	check "$1: the guest sends from there" moves_in "$2"
+	diag "$1 filled: ${SILENT:-?} ms without an answer"
 }
 
 plug() { # name, kind of memory, more words for it
@@ -95,7 +102,7 @@ step() { # name, command...
 dimm() { # name, plug's words...
 	AVAILABLE=$(available)
 	step "$1 plugged" plug "$@"
-	check "$1: the guest sends from there" moves_in Movable
+	sends_from "$1" Movable
 	step "$1 unplugged" unplug "$1"
 	check "$1: the guest has no more of it" zone_is_empty Movable
 	check "$1: the host has it again" await 10 has_it_back
@@ -104,7 +111,7 @@ dimm() { # name, plug's words...
 virtio_mem() {
 	AVAILABLE=$(available)
 	step "virtio-mem grown" resize $DIMM
-	check "virtio-mem: the guest sends from there" moves_in Movable
+	sends_from virtio-mem Movable
 	step "virtio-mem shrunk" resize 0
 	check "virtio-mem: the guest has no more of it" await 10 zone_is_empty Movable
 	check "virtio-mem: the host has it again" await 10 has_it_back
