@@ -48,14 +48,22 @@ zone_used() { # zone
 			here && $1 == "managed" { u += $2 } END { print u + 0 }'
 }
 
+# What is plugged comes online a while after, block by block. An eighth may be the kernel's.
+zone_is_online() { # zone
+	guest cat /proc/zoneinfo |
+		awk -v zone="$1" -v least=$((DIMM / 4096 * 7 / 8)) '/^Node/ { here = $4 == zone }
+			here && $1 == "managed" { n += $2 } END { exit n < least }'
+}
+
 zone_is_used() { [ "$(zone_used "$1")" -gt "$2" ]; }
 zone_is_empty() { [ "$(zone_used "$1")" = 0 ]; }
 
 # The stream goes on out of the new memory, every page of which the guest has.
 moves_in() { # zone
+	await 60 zone_is_online "$1" || { echo "zone $1 does not come online"; return 1; }
 	await 60 zone_is_used "$1" 0 || { echo "the guest has no use for zone $1"; return 1; }
 	guest "dd if=/dev/zero of=fill bs=1M count=$((DIMM * 5 / 8 >> 20))" || return
-	zone_is_used "$1" $((DIMM / 2 / 4096)) || return
+	zone_is_used "$1" $((DIMM / 2 / 4096)) || { echo "the file is elsewhere: $(zone_used "$1") pages"; return 1; }
 	peer more $MOVED || return
 	SILENT=${PEER_HAS[silent]}
 	guest rm fill || return
