@@ -36,6 +36,7 @@ static const struct nla_policy policy[VHOST_XDP_A_MAX + 1] = {
 	[VHOST_XDP_A_EGRESS_FD]	= NLA_POLICY_MIN(NLA_S32, -1),
 	[VHOST_XDP_A_XSK_QUEUE]	= NLA_POLICY_FULL_RANGE(NLA_U32, &nic_queue_range),
 	[VHOST_XDP_A_BACKLOG]	= NLA_POLICY_FULL_RANGE(NLA_U32, &backlog_range),
+	[VHOST_XDP_A_FEATURES_MORE] = { .type = NLA_U64 },
 };
 
 static int parse_ids(struct genl_info *info, struct vxdp_port_conf *conf)
@@ -118,6 +119,10 @@ static int parse_conf(struct genl_info *info, struct vxdp_port_conf *conf)
 		conf->features = nla_get_u64(a[VHOST_XDP_A_FEATURES]);
 		conf->set |= VXDP_SET_FEATURES;
 	}
+	if (a[VHOST_XDP_A_FEATURES_MORE]) {
+		conf->features_more = nla_get_u64(a[VHOST_XDP_A_FEATURES_MORE]);
+		conf->set |= VXDP_SET_FEATURES_MORE;
+	}
 	if (a[VHOST_XDP_A_MODE]) {
 		conf->mode = nla_get_u32(a[VHOST_XDP_A_MODE]);
 		conf->set |= VXDP_SET_MODE;
@@ -177,6 +182,8 @@ static bool put_queue(struct sk_buff *msg, const struct vxdp_queue *q)
 		      VHOST_XDP_QA_TX_ERROR) ||
 	    nla_put_u64_64bit(msg, VHOST_XDP_QA_FEATURES, READ_ONCE(q->features),
 			      VHOST_XDP_QA_PAD) ||
+	    nla_put_u64_64bit(msg, VHOST_XDP_QA_FEATURES_MORE, READ_ONCE(q->features_more),
+			      VHOST_XDP_QA_PAD) ||
 	    nla_put_u32(msg, VHOST_XDP_QA_BACKLOG, READ_ONCE(q->backlog.len)))
 		return false;
 	nla_nest_end(msg, nest);
@@ -226,6 +233,8 @@ static bool put_conf_attrs(struct sk_buff *msg, const struct vxdp_port *port)
 	       !nla_put_u32(msg, VHOST_XDP_A_BACKLOG, conf->backlog) &&
 	       !nla_put_u64_64bit(msg, VHOST_XDP_A_FEATURES, conf->features & VXDP_FEATURES,
 				  VHOST_XDP_A_PAD) &&
+	       !nla_put_u64_64bit(msg, VHOST_XDP_A_FEATURES_MORE,
+				  conf->features_more & VXDP_FEATURES_MORE, VHOST_XDP_A_PAD) &&
 	       !nla_put_u32(msg, VHOST_XDP_A_UID, from_kuid_munged(current_user_ns(), conf->uid)) &&
 	       !nla_put_u32(msg, VHOST_XDP_A_GID, from_kgid_munged(current_user_ns(), conf->gid)) &&
 	       !nla_put_u32(msg, VHOST_XDP_A_MODE, conf->mode) &&
@@ -367,6 +376,7 @@ static int port_new(struct sk_buff *skb, struct genl_info *info)
 		.queues = VHOST_XDP_QUEUES_DEFAULT,
 		.backlog = VHOST_XDP_BACKLOG_DEFAULT,
 		.features = VXDP_FEATURES,
+		.features_more = VXDP_FEATURES_MORE,
 		.uid = GLOBAL_ROOT_UID,
 		.gid = GLOBAL_ROOT_GID,
 		.mode = 0600,

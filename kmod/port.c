@@ -301,6 +301,8 @@ void vxdp_port_change(struct vxdp_port *port, struct vxdp_port_conf *conf)
 		WRITE_ONCE(port->conf.backlog, conf->backlog);
 	if (conf->set & VXDP_SET_FEATURES)
 		port->conf.features = conf->features;
+	if (conf->set & VXDP_SET_FEATURES_MORE)
+		port->conf.features_more = conf->features_more;
 	if (conf->set & VXDP_SET_UID)
 		port->conf.uid = conf->uid;
 	if (conf->set & VXDP_SET_GID)
@@ -435,8 +437,7 @@ int vxdp_port_add_queue(struct vxdp_port *port, struct vxdp_queue *q)
 	} else {
 		q->index = free_index(port);
 		q->offered = VXDP_FEATURES & port->conf.features;
-		/* Who narrows the set has no word for these. */
-		q->offered_more = q->offered == VXDP_FEATURES ? VXDP_FEATURES_MORE : 0;
+		q->offered_more = VXDP_FEATURES_MORE & port->conf.features_more;
 		list_for_each_entry(after, &port->queues, node) {
 			if (after->index > q->index)
 				break;

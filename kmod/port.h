@@ -50,6 +50,7 @@ struct vxdp_port_conf {
 	u32 queues;
 	u32 backlog;
 	u64 features;
+	u64 features_more;
 	kuid_t uid;
 	kgid_t gid;
 	u16 mode;
@@ -63,6 +64,7 @@ struct vxdp_port_conf {
 #define VXDP_SET_GID		BIT(4)
 #define VXDP_SET_MODE		BIT(5)
 #define VXDP_SET_EGRESS		BIT(6)
+#define VXDP_SET_FEATURES_MORE	BIT(7)
 
 /**
  * struct vxdp_port - a port

@@ -318,6 +318,7 @@ int vxdp_queue_set_features(struct vxdp_queue *q, u64 features, u64 more)
 		goto unlock;
 
 	q->features = features;
+	q->features_more = more;
 	/* A program looks without a lock whether a GSO frame could be taken whole. */
 	WRITE_ONCE(q->hdr_len, hdr_len);
 	q->vhost_hlen = 0;

@@ -112,6 +112,7 @@ struct vxdp_scratch {
  * @mm: the owner's, or NULL
  * @mem: the memory table; rings have the same pointer, under their own locks
  * @features: what the VMM acknowledged; rings have it too
+ * @features_more: of those from the 64th on
  * @backend_features: what the VMM acknowledged of VXDP_BACKEND_FEATURES; written under
  *	both rings' locks too, read under either
  * @iotlb: the table of a virtual IOMMU, or NULL; likewise, and readers of messages look
@@ -155,6 +156,7 @@ struct vxdp_queue {
 	struct mm_struct *mm;
 	struct vxdp_memory *mem;
 	u64 features;
+	u64 features_more;
 	u64 backend_features;
 	struct vxdp_iotlb *iotlb;
 	struct vxdp_messages messages;

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <xdp/libxdp.h>
 
+#include "text.h"
+
 #define ATTACH_MACS_MAX	64
 
 struct attach_options {
@@ -26,8 +28,8 @@ struct attach_options {
 	uint32_t gid;
 	bool owner;			/* uid and gid were said */
 	bool spoof_check;
-	uint64_t features;		/* what may be offered to the guest */
-	uint64_t must_offer;		/* and of that what was named */
+	uint64_t features[FEATURE_WORDS]; /* what may be offered to the guest */
+	uint64_t must_offer[FEATURE_WORDS]; /* and of that what was named */
 };
 
 /* Tells its errors. Without --mac, one is made up. */

@@ -140,10 +140,11 @@ static int take_owner(struct attach_options *o, const char *arg)
 /* "A,B": these and no others. "-A,-B": all but these. */
 static int take_features(struct attach_options *o, char *arg)
 {
-	uint64_t named = 0;
+	uint64_t named[FEATURE_WORDS] = {};
 	bool but = *arg == '-';
+	bool any = false;
 	char *name, *rest;
-	int bit;
+	int bit, word;
 
 	for (name = strtok_r(arg, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
 		if ((*name == '-') != but)
@@ -154,12 +155,15 @@ static int take_features(struct attach_options *o, char *arg)
 			return usage("attach",
 				     "attach: '%s' is no feature; 'vhost-xdp show PORT' names what a port offers",
 				     name + but);
-		named |= 1ULL << bit;
+		named[bit / 64] |= 1ULL << bit % 64;
+		any = true;
 	}
-	if (!named)
+	if (!any)
 		return usage("attach", "attach: --features names none");
-	o->features = but ? ~named : named;
-	o->must_offer = but ? 0 : named;
+	for (word = 0; word < FEATURE_WORDS; word++) {
+		o->features[word] = but ? ~named[word] : named[word];
+		o->must_offer[word] = but ? 0 : named[word];
+	}
 	return EXIT_OK;
 }
 
@@ -231,7 +235,7 @@ int attach_parse(int argc, char **argv, struct attach_options *o)
 		.queues = VHOST_XDP_QUEUES_DEFAULT,
 		.mode = XDP_MODE_UNSPEC,
 		.spoof_check = true,
-		.features = ~0ULL,
+		.features = { ~0ULL, ~0ULL },
 	};
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {

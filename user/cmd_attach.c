@@ -238,11 +238,14 @@ static int wire_up(struct attach *a)
 /* A feature that was asked for by name and is not there fails now, not in a guest. */
 static int check_features(struct attach *a)
 {
+	uint64_t missing[FEATURE_WORDS], any = 0;
 	json_t *names;
 	char *text;
-	uint64_t missing = a->o.must_offer & ~a->port.features;
+	int i;
 
-	if (!missing)
+	for (i = 0; i < FEATURE_WORDS; i++)
+		any |= missing[i] = a->o.must_offer[i] & ~a->port.features[i];
+	if (!any)
 		return EXIT_OK;
 	names = feature_names(missing);
 	text = join(names, ", ");
@@ -264,7 +267,7 @@ static int new_port(struct attach *a)
 		.uid = a->o.uid,
 		.gid = a->o.gid,
 		.egress_fd = a->egress_fd,
-		.features = a->o.features,
+		.features = { a->o.features[0], a->o.features[1] },
 		.xsk = a->o.xsk,
 		.nic_queue = a->o.nic_queue,
 	};

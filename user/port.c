@@ -116,7 +116,8 @@ static int parse_queue(const struct nlattr *nest, struct port *port)
 	nl_nested(nest, tb, VHOST_XDP_QA_MAX);
 	*q = (struct queue){
 		.index = get_u32(tb[VHOST_XDP_QA_INDEX]),
-		.features = get_u64(tb[VHOST_XDP_QA_FEATURES]),
+		.features = { get_u64(tb[VHOST_XDP_QA_FEATURES]),
+			      get_u64(tb[VHOST_XDP_QA_FEATURES_MORE]) },
 		.backlog = get_u32(tb[VHOST_XDP_QA_BACKLOG]),
 		.rx_error = get_u32(tb[VHOST_XDP_QA_RX_ERROR]),
 		.tx_error = get_u32(tb[VHOST_XDP_QA_TX_ERROR]),
@@ -148,7 +149,8 @@ static int on_port(const struct nlmsghdr *nlh, void *data)
 	port->id = get_u32(tb[VHOST_XDP_A_ID]);
 	port->ifindex = get_u32(tb[VHOST_XDP_A_IFINDEX]);
 	port->queues = get_u32(tb[VHOST_XDP_A_QUEUES]);
-	port->features = get_u64(tb[VHOST_XDP_A_FEATURES]);
+	port->features[0] = get_u64(tb[VHOST_XDP_A_FEATURES]);
+	port->features[1] = get_u64(tb[VHOST_XDP_A_FEATURES_MORE]);
 	port->uid = get_u32(tb[VHOST_XDP_A_UID]);
 	port->gid = get_u32(tb[VHOST_XDP_A_GID]);
 	port->mode = get_u32(tb[VHOST_XDP_A_MODE]);
@@ -243,7 +245,8 @@ int port_new(struct control *ctl, const struct port_request *want,
 		mnl_attr_put_u32(req, VHOST_XDP_A_XSK_QUEUE, want->nic_queue);
 	if (want->queues)
 		mnl_attr_put_u32(req, VHOST_XDP_A_QUEUES, want->queues);
-	mnl_attr_put_u64(req, VHOST_XDP_A_FEATURES, want->features);
+	mnl_attr_put_u64(req, VHOST_XDP_A_FEATURES, want->features[0]);
+	mnl_attr_put_u64(req, VHOST_XDP_A_FEATURES_MORE, want->features[1]);
 	mnl_attr_put_u32(req, VHOST_XDP_A_UID, want->uid);
 	mnl_attr_put_u32(req, VHOST_XDP_A_GID, want->gid);
 	if (want->egress_fd >= 0)

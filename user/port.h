@@ -9,11 +9,12 @@
 #include <stdint.h>
 
 #include "netlink.h"
+#include "text.h"
 #include "../include/uapi/linux/vhost_xdp.h"
 
 struct queue {
 	uint32_t index;
-	uint64_t features;
+	uint64_t features[FEATURE_WORDS];
 	uint32_t backlog;
 	uint32_t rx_error;	/* enum vhost_xdp_stat; 0: none */
 	uint32_t tx_error;
@@ -26,7 +27,7 @@ struct port {
 	char name[VHOST_XDP_NAME_MAX];
 	uint32_t ifindex;	/* 0: no uplink, or it is gone */
 	uint32_t queues;
-	uint64_t features;
+	uint64_t features[FEATURE_WORDS];
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t mode;
@@ -53,7 +54,7 @@ struct port_request {
 	uint32_t uid;
 	uint32_t gid;
 	int egress_fd;		/* -1: none */
-	uint64_t features;	/* no others are offered */
+	uint64_t features[FEATURE_WORDS]; /* no others are offered */
 	bool xsk;		/* by AF_XDP, from @nic_queue of the uplink on */
 	uint32_t nic_queue;
 };

@@ -56,7 +56,7 @@ bool number_parse(const char *text, unsigned long min, unsigned long max,
 }
 
 /* Of virtio-net and vhost-net; bit 27 is ANY_LAYOUT to virtio. */
-static const char *const feature_name[64] = {
+static const char *const feature_name[64 * FEATURE_WORDS] = {
 	[0] = "CSUM",
 	[1] = "GUEST_CSUM",
 	[7] = "GUEST_TSO4",
@@ -82,16 +82,20 @@ static const char *const feature_name[64] = {
 	[55] = "GUEST_USO6",
 	[56] = "HOST_USO",
 	[57] = "HASH_REPORT",
+	[65] = "GUEST_UDP_TUNNEL_GSO",
+	[66] = "GUEST_UDP_TUNNEL_GSO_CSUM",
+	[67] = "HOST_UDP_TUNNEL_GSO",
+	[68] = "HOST_UDP_TUNNEL_GSO_CSUM",
 };
 
-json_t *feature_names(uint64_t features)
+json_t *feature_names(const uint64_t features[FEATURE_WORDS])
 {
 	json_t *names = json_array();
 	unsigned int bit;
 	char number[16];
 
-	for (bit = 0; bit < 64; bit++) {
-		if (!(features >> bit & 1))
+	for (bit = 0; bit < ARRAY_SIZE(feature_name); bit++) {
+		if (!(features[bit / 64] >> bit % 64 & 1))
 			continue;
 		snprintf(number, sizeof(number), "bit%u", bit);
 		json_array_append_new(names, json_string(
@@ -104,7 +108,7 @@ int feature_bit(const char *name)
 {
 	unsigned int bit;
 
-	for (bit = 0; bit < 64; bit++)
+	for (bit = 0; bit < ARRAY_SIZE(feature_name); bit++)
 		if (feature_name[bit] && !strcasecmp(feature_name[bit], name))
 			return bit;
 	return -ENOENT;

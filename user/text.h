@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <jansson.h>
 
+/* Features of virtio and vhost, bit by bit, as VHOST_GET_FEATURES_ARRAY has them. */
+#define FEATURE_WORDS	2
+
 /* "02:00:00:00:00:01", in one of a few static buffers. */
 const char *mac_text(const uint8_t *mac);
 bool mac_parse(const char *text, uint8_t *mac);
@@ -20,7 +23,7 @@ bool number_parse(const char *text, unsigned long min, unsigned long max,
 		  unsigned long *value);
 
 /* Names of the virtio and vhost feature bits that are set. */
-json_t *feature_names(uint64_t features);
+json_t *feature_names(const uint64_t features[FEATURE_WORDS]);
 
 /* The bit of such a name, in whichever case; -ENOENT: it is none. */
 int feature_bit(const char *name);

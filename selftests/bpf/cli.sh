@@ -251,6 +251,7 @@ features() {
 	fails 2 "'' is no feature" vhost-xdp attach $UP --port p --features=-
 	fails 2 'not both' vhost-xdp attach $UP --port p --features=VERSION_1,-LOG_ALL
 	fails 2 'names none' vhost-xdp attach $UP --port p --features ''
+	fails 6 'does not offer GUEST_UDP_TUNNEL_GSO_CSUM' vhost-xdp attach $UP --port p --features VERSION_1,GUEST_UDP_TUNNEL_GSO_CSUM
 	fails 6 'does not offer HASH_REPORT' vhost-xdp attach $UP --port p --features VERSION_1,HASH_REPORT
 	nothing_left
 }

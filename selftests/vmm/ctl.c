@@ -195,6 +195,9 @@ static void get_queue(struct ctl_port *p, const struct nlattr *nest)
 		case VHOST_XDP_QA_FEATURES:
 			p->queue[i].features = mnl_attr_get_u64(a);
 			break;
+		case VHOST_XDP_QA_FEATURES_MORE:
+			p->queue[i].features_more = mnl_attr_get_u64(a);
+			break;
 		case VHOST_XDP_QA_BACKLOG:
 			p->queue[i].backlog = mnl_attr_get_u32(a);
 			break;
@@ -236,6 +239,8 @@ static void get_port(struct ctl_port *p, const struct nlmsghdr *h)
 			*w = mnl_attr_get_u32(a);
 		else if (t == A(FEATURES))
 			p->features = mnl_attr_get_u64(a);
+		else if (t == A(FEATURES_MORE))
+			p->features_more = mnl_attr_get_u64(a);
 		else if (t == A(NAME))
 			snprintf(p->name, sizeof(p->name), "%s",
 				 mnl_attr_get_str(a));
@@ -269,6 +274,8 @@ static void put_req(struct nlmsghdr *h, const struct ctl_req *r)
 			mnl_attr_put_u32(h, words[i].type, words[i].val);
 	if (r->has & (1U << A(FEATURES)))
 		mnl_attr_put_u64(h, A(FEATURES), r->features);
+	if (r->has & (1U << A(FEATURES_MORE)))
+		mnl_attr_put_u64(h, A(FEATURES_MORE), r->features_more);
 	if (r->name)
 		mnl_attr_put_strz(h, A(NAME), r->name);
 }

@@ -144,12 +144,12 @@ struct ctl_port {
 	char name[VHOST_XDP_NAME_MAX];
 	uint32_t id, ifindex, queues, uid, gid, mode, backlog, opens;
 	uint32_t egress_id, xsk_queue;
-	uint64_t features;
+	uint64_t features, features_more;
 	uint64_t stats[__VHOST_XDP_STAT_MAX];
 	unsigned int nqueues;
 	struct {
 		uint32_t index, rx_error, tx_error, backlog;
-		uint64_t features;
+		uint64_t features, features_more;
 		bool rx_running, tx_running;
 	} queue[16];
 	uint32_t seen;		/* bit a VHOST_XDP_A_* that was there */
@@ -161,7 +161,7 @@ struct ctl_req {
 	uint32_t has;
 	uint32_t id, ifindex, queues, uid, gid, mode, backlog, xsk_queue;
 	int32_t egress_fd;
-	uint64_t features;
+	uint64_t features, features_more;
 	const char *name;
 };
 

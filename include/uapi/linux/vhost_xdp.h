@@ -111,6 +111,8 @@ enum vhost_xdp_cmd {
  * @VHOST_XDP_A_PAD: alignment of the u64s
  * @VHOST_XDP_A_XSK_QUEUE: u32, the first queue of the uplink that is the port's by
  *	an AF_XDP socket; absent where the port is not on the xsk lane
+ * @VHOST_XDP_A_FEATURES_MORE: u64, as FEATURES, of features 64 to 127: mask over the
+ *	second word of VHOST_GET_FEATURES_ARRAY
  */
 enum vhost_xdp_attr {
 	VHOST_XDP_A_UNSPEC,
@@ -130,6 +132,7 @@ enum vhost_xdp_attr {
 	VHOST_XDP_A_QUEUE,
 	VHOST_XDP_A_PAD,
 	VHOST_XDP_A_XSK_QUEUE,
+	VHOST_XDP_A_FEATURES_MORE,
 
 	__VHOST_XDP_A_MAX,
 	VHOST_XDP_A_MAX = __VHOST_XDP_A_MAX - 1,
@@ -147,6 +150,7 @@ enum vhost_xdp_attr {
  * @VHOST_XDP_QA_BACKLOG: u32, frames waiting for the guest now; one longer than
  *	VHOST_XDP_FRAME_MAX counts as so many as would hold it
  * @VHOST_XDP_QA_PAD: alignment of the u64s
+ * @VHOST_XDP_QA_FEATURES_MORE: u64, what the VMM acknowledged of features 64 to 127
  */
 enum vhost_xdp_queue_attr {
 	VHOST_XDP_QA_UNSPEC,
@@ -158,6 +162,7 @@ enum vhost_xdp_queue_attr {
 	VHOST_XDP_QA_FEATURES,
 	VHOST_XDP_QA_BACKLOG,
 	VHOST_XDP_QA_PAD,
+	VHOST_XDP_QA_FEATURES_MORE,
 
 	__VHOST_XDP_QA_MAX,
 	VHOST_XDP_QA_MAX = __VHOST_XDP_QA_MAX - 1,
@@ -291,8 +296,8 @@ struct vhost_xdp_meta {
  * an egress program, VHOST_XDP_PORT_HOST for the exception path of the sender
  * (the frame goes there as well as where the verdict says).
  *
- * 0, or: -EINVAL flags, or a GSO frame that the program has left in no order, or in a
- * tunnel with nothing to cut; -ENOENT no such port; -ENETDOWN none of its queue pairs
+ * 0, or: -EINVAL flags, a frame too short for a tag that is to be left out, or a GSO
+ * frame that the program has left in no order, or in a tunnel with nothing to cut; -ENOENT no such port; -ENETDOWN none of its queue pairs
  * is running; -EMSGSIZE above VHOST_XDP_FRAME_MAX; -ENOBUFS backlog full;
  * -ENOMEM; with VHOST_XDP_DELIVER_REDIRECT also XDP_REDIRECT: the frame is for the
  * port's AF_XDP socket, nothing was copied, and the program returns this verdict at
