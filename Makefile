@@ -26,7 +26,7 @@ COMPDIR	 = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 export V
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help deps kmod bpf user tests man check check-host check-vm check-long check-poison check-newer debug-kernel check-debug fuzz demo bench
+.PHONY: all help deps kmod bpf user tests man check check-host check-vm check-long check-poison check-newer debug-kernel check-debug check-debug-long fuzz demo bench
 .PHONY: bench-native bench-reference install uninstall clean
 .DEFAULT_GOAL := all
 
@@ -85,6 +85,10 @@ check-long:				## tests that take longer: 20 migrations, DPDK, thousands of sequ
 check-newer:				## the tests that run in the VM, on Debian's newest kernel (see docs/testing.md)
 	@selftests/setup/newer-kernel
 	@selftests/setup/newer-kernel --run '$(T)'
+
+check-debug-long:			## those of check-long, on the kernel of check-debug (T=fuzz: a thousand seconds)
+	@$(DEPS) --bench
+	@TESTS_LIST=selftests/long.list $(MAKE) check-debug
 
 check-debug: debug-kernel		## the tests that run in the VM, on that kernel
 	@$(MAKE) all tests

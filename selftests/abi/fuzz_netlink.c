@@ -71,7 +71,7 @@ static void put_name(struct fuzz_thread *t, struct request *q, unsigned int firs
 /* What a port may be set to, or nearly. */
 static void put_some(struct fuzz_thread *t, struct request *q)
 {
-	uint64_t features = fuzz_u64(t);
+	uint64_t features = fuzz_u64(t), more = fuzz_u64(t);
 
 	if (fuzz_odds(t, 3))
 		put_u32(q, VHOST_XDP_A_QUEUES, fuzz_below(t, 6));
@@ -79,6 +79,8 @@ static void put_some(struct fuzz_thread *t, struct request *q)
 		put_u32(q, VHOST_XDP_A_BACKLOG, 1U << fuzz_below(t, 18));
 	if (fuzz_odds(t, 4))
 		put(q, VHOST_XDP_A_FEATURES, &features, 8);
+	if (fuzz_odds(t, 4))
+		put(q, VHOST_XDP_A_FEATURES_MORE, &more, 8);
 	if (fuzz_odds(t, 4))
 		put_u32(q, VHOST_XDP_A_MODE, fuzz_below(t, 01000));
 	if (fuzz_odds(t, 4))
@@ -117,6 +119,9 @@ static int do_new(struct fuzz_thread *t)
 	put_name(t, &q, 1);
 	if (fuzz_odds(t, 2))
 		put_u32(&q, VHOST_XDP_A_IFINDEX, fuzz_odds(t, 4) ? fuzz_below(t, 16) : t->w->uplink);
+	/* One in four with AF_XDP sockets, in another's way or past the last queue now and then. */
+	if (fuzz_odds(t, 4))
+		put_u32(&q, VHOST_XDP_A_XSK_QUEUE, fuzz_below(t, 3));
 	put_some(t, &q);
 	return ask(t, &q);
 }
