@@ -40,7 +40,9 @@ static bool run(void *data)
 
 /*
  * The VMM was killed; the rings will not be served again. Its fds are closed
- * later, which is when everything is freed.
+ * later, which is when everything is freed: where another process has them, too,
+ * much later. Until then kicks come in, but nobody may wake a task that is gone, and
+ * not every kernel's vhost_task keeps its own: so whoever still wakes has ended first.
  */
 static void killed(void *data)
 {
@@ -48,6 +50,8 @@ static void killed(void *data)
 	struct vxdp_queue *q = container_of(w, struct vxdp_queue, worker);
 
 	WRITE_ONCE(q->rx_live, false);
+	RCU_INIT_POINTER(w->thread, NULL);
+	synchronize_rcu();
 }
 
 static const struct vxdp_thread_ops thread_ops = {
@@ -70,6 +74,7 @@ int vxdp_worker_start(struct vxdp_worker *w, bool of_vmm)
 	if (IS_ERR(thread))
 		return PTR_ERR(thread);
 	w->asleep = true;
+	w->own = thread;
 	rcu_assign_pointer(w->thread, thread);
 	vxdp_thread_start(thread);
 	return 0;
@@ -82,18 +87,18 @@ int vxdp_worker_start(struct vxdp_worker *w, bool of_vmm)
  * Context: process; queue->lock, no ring's lock: the thread takes those.
  *
  * Who may still run: (1) wakers that read @thread before it became NULL: the grace
- * period waits for them; (2) the thread in run(): vxdp_thread_stop() waits for it;
- * (3) wakers after that find NULL. Their bits in @pending stay and mean nothing.
+ * period waits for them; (2) the thread in run() or killed(): vxdp_thread_stop()
+ * waits for it; (3) wakers after that find NULL. Their bits in @pending stay and mean
+ * nothing.
  */
 void vxdp_worker_stop(struct vxdp_worker *w)
 {
-	struct vxdp_thread *thread = rcu_dereference_protected(w->thread, true);
-
-	if (!thread)
+	if (!w->own)
 		return;
 	RCU_INIT_POINTER(w->thread, NULL);
 	synchronize_rcu();
-	vxdp_thread_stop(thread);
+	vxdp_thread_stop(w->own);
+	w->own = NULL;
 	w->pending = 0;
 }
 

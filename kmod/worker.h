@@ -16,12 +16,15 @@ enum vxdp_work {
 
 /**
  * struct vxdp_worker - a thread and what it is to do
- * @thread: NULL where there is none; written under queue->lock, read by RCU
+ * @thread: who is woken; NULL where there is nobody, or where it was killed. Written
+ *	under queue->lock, and by the thread that is killed; read by RCU
+ * @own: the thread, killed or not, until vxdp_worker_stop(); queue->lock
  * @pending: bits of enum vxdp_work; atomic
  * @asleep: the thread's own: it found nothing to do last time
  */
 struct vxdp_worker {
 	struct vxdp_thread __rcu *thread;
+	struct vxdp_thread *own;
 	unsigned long pending;
 	bool asleep;
 };

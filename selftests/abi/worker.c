@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -362,6 +363,57 @@ static void frozen(void)
 	ktap_ok(ok);
 }
 
+/* Owns @fd, and has it kicked by @kick, until it is killed. */
+static pid_t start_owner(int fd, int kick)
+{
+	unsigned int i;
+	pid_t pid = fork();
+
+	NEED(pid >= 0);
+	if (!pid) {
+		ktap_child();
+		NEED(!prctl(PR_SET_PDEATHSIG, SIGKILL) && !dev_ioctl(fd, VHOST_SET_OWNER, NULL));
+		for (i = 0; i < 2; i++)
+			NEED(!dev_vring_file(fd, VHOST_SET_VRING_KICK, i, kick));
+		NEED(eventfd_write(kick, 1) == 0);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+/*
+ * The worker dies with its VMM, but whoever else has the descriptors may go on: there
+ * is nobody to be woken then. One that comes after is served.
+ */
+static void outlived(void)
+{
+	uint64_t features;
+	bool ok = true;
+	int i, k;
+
+	ktap_case(60, "it dies with its VMM: kicks from a process that outlives that wake nobody");
+	for (i = 0; i < 20 && ok; i++) {
+		int kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), fd = dev_open(node);
+		struct pollfd taken = { kick, POLLIN, 0 };
+		pid_t pid;
+
+		NEED(kick >= 0 && fd >= 0);
+		pid = start_owner(fd, kick);
+		/* Both rings' kicks are set then. */
+		NEED(poll(&taken, 1, -1) == 1);
+		NEED(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+		for (k = 0; k < 4; k++)
+			NEED(eventfd_write(kick, 1) == 0);
+		ok = CHECK(!dev_features(fd, &features)) &&
+		     CHECK(dev_ioctl(fd, VHOST_SET_OWNER, NULL) == -EBUSY) &&
+		     CHECK(dev_ioctl(fd, VHOST_RESET_OWNER, NULL) == -EPERM);
+		close(fd);
+		close(kick);
+	}
+	ktap_ok(ok);
+}
+
 int main(int argc, char **argv)
 {
 	lane = lane_of(argc > 1 ? argv[1] : "xdp");
@@ -379,6 +431,7 @@ int main(int argc, char **argv)
 	else
 		ktap_skip("a thread of the kernel's", "this vhost-net has no VHOST_SET_FORK_FROM_OWNER");
 	frozen();
+	outlived();
 	groups_remove();
 	port_detach(lane, PORT);
 	return ktap_done();
