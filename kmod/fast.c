@@ -389,7 +389,7 @@ static void fetch_buffers(struct vxdp_queue *q)
 	struct vxdp_chain chain = {
 		.iov = s->iov, .iov_max = VXDP_CHAIN_IOV_MAX, .seg = s->seg,
 	};
-	u32 n, faults = 0, max = f->missed ? AGAIN_MAX : AHEAD_MAX;
+	u32 n, descs = 0, faults = 0, max = f->missed ? AGAIN_MAX : AHEAD_MAX;
 	u16 first = vr->last_avail;
 	bool rest = false;
 
@@ -398,7 +398,8 @@ static void fetch_buffers(struct vxdp_queue *q)
 	for (n = 0; n < max && !rest && vxdp_vring_next(vr, &chain) > 0; n++) {
 		faults += vxdp_fast_fetch(q, chain.seg, min(chain.seg_num, AHEAD_CHAIN_MAX),
 					  q->hdr_len + VHOST_XDP_FRAME_MAX);
-		rest = faults >= FAULTS_MAX || (n >= AGAIN_MAX && READ_ONCE(q->worker.pending));
+		descs += chain.desc_num;
+		rest = faults >= FAULTS_MAX || descs >= VXDP_BUDGET_DESCS || (n >= AGAIN_MAX && READ_ONCE(q->worker.pending));
 	}
 	if (!f->missed) {
 		f->fetched = vr->last_avail;
