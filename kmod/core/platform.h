@@ -101,16 +101,22 @@ static __always_inline void vxdp_user_end(void)
 /*
  * Sets bits of the 32-bit word at @uaddr, aligned to 4, atomically against the
  * VMM, which fetches and clears them. This is what the futex operations do; no
- * page need be pinned for it.
+ * page need be pinned for it. Where others write the word all the time some CPUs
+ * give up after a while (arm64: -EAGAIN).
  */
+#define VXDP_OR_TRIES	1000
+
 static inline int vxdp_or_u32(u32 bits, u64 uaddr)
 {
-	int old;
+	int old, ret, tries = 0;
 
 	if (!access_ok((void __user *)uaddr, sizeof(u32)))
 		return -EFAULT;
-	return arch_futex_atomic_op_inuser(FUTEX_OP_OR, bits, &old,
-					   (u32 __user *)uaddr) ? -EFAULT : 0;
+	do {
+		ret = arch_futex_atomic_op_inuser(FUTEX_OP_OR, bits, &old,
+						  (u32 __user *)uaddr);
+	} while (ret == -EAGAIN && ++tries < VXDP_OR_TRIES);
+	return ret ? -EFAULT : 0;
 }
 
 static inline struct iovec vxdp_iovec(u64 uaddr, u64 len)
