@@ -399,7 +399,8 @@ static void fetch_buffers(struct vxdp_queue *q)
 		faults += vxdp_fast_fetch(q, chain.seg, min(chain.seg_num, AHEAD_CHAIN_MAX),
 					  q->hdr_len + VHOST_XDP_FRAME_MAX);
 		descs += chain.desc_num;
-		rest = faults >= FAULTS_MAX || descs >= VXDP_BUDGET_DESCS || (n >= AGAIN_MAX && READ_ONCE(q->worker.pending));
+		rest = faults >= FAULTS_MAX || descs >= VXDP_BUDGET_DESCS ||
+		       (n >= AGAIN_MAX && READ_ONCE(q->worker.pending));
 	}
 	if (!f->missed) {
 		f->fetched = vr->last_avail;

@@ -246,7 +246,9 @@ int port_new(struct control *ctl, const struct port_request *want,
 	if (want->queues)
 		mnl_attr_put_u32(req, VHOST_XDP_A_QUEUES, want->queues);
 	mnl_attr_put_u64(req, VHOST_XDP_A_FEATURES, want->features[0]);
-	mnl_attr_put_u64(req, VHOST_XDP_A_FEATURES_MORE, want->features[1]);
+	/* Not all modules know it. */
+	if (want->features[1] != ~0ULL)
+		mnl_attr_put_u64(req, VHOST_XDP_A_FEATURES_MORE, want->features[1]);
 	mnl_attr_put_u32(req, VHOST_XDP_A_UID, want->uid);
 	mnl_attr_put_u32(req, VHOST_XDP_A_GID, want->gid);
 	if (want->egress_fd >= 0)

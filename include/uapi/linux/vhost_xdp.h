@@ -25,8 +25,9 @@
  * A port belongs to the network namespace it was made in; another one neither
  * sees nor changes it, though names are unique over all of them, as /dev is.
  * PORT_NEW, PORT_DEL and PORT_SET want CAP_NET_ADMIN in the user namespace that
- * owns that network namespace, and PORT_NEW also in the initial one, because /dev
- * has no namespaces; PORT_GET wants nothing. A port with an IFINDEX
+ * owns that network namespace; and also in the initial one PORT_NEW, because /dev has
+ * no namespaces, and PORT_SET with QUEUES or BACKLOG, because these say how much of
+ * the host's memory a port may have. PORT_GET wants nothing. A port with an IFINDEX
  * is on the xdp lane: IFINDEX must exist in the same namespace and not be a
  * loopback. With XSK_QUEUE it is on the xsk lane: the module makes as many AF_XDP
  * sockets as there are QUEUES, for so many queues of the uplink from XSK_QUEUE on,
@@ -112,7 +113,7 @@ enum vhost_xdp_cmd {
  * @VHOST_XDP_A_XSK_QUEUE: u32, the first queue of the uplink that is the port's by
  *	an AF_XDP socket; absent where the port is not on the xsk lane
  * @VHOST_XDP_A_FEATURES_MORE: u64, as FEATURES, of features 64 to 127: mask over the
- *	second word of VHOST_GET_FEATURES_ARRAY
+ *	second word of VHOST_GET_FEATURES_ARRAY. A port that was told neither offers all
  */
 enum vhost_xdp_attr {
 	VHOST_XDP_A_UNSPEC,
@@ -297,8 +298,8 @@ struct vhost_xdp_meta {
  * (the frame goes there as well as where the verdict says).
  *
  * 0, or: -EINVAL flags, a frame too short for a tag that is to be left out, or a GSO
- * frame that the program has left in no order, or in a tunnel with nothing to cut; -ENOENT no such port; -ENETDOWN none of its queue pairs
- * is running; -EMSGSIZE above VHOST_XDP_FRAME_MAX; -ENOBUFS backlog full;
+ * frame that the program has left in no order, or in a tunnel with nothing to cut;
+ * -ENOENT no such port; -ENETDOWN none of its queue pairs is running; -EMSGSIZE above VHOST_XDP_FRAME_MAX; -ENOBUFS backlog full;
  * -ENOMEM; with VHOST_XDP_DELIVER_REDIRECT also XDP_REDIRECT: the frame is for the
  * port's AF_XDP socket, nothing was copied, and the program returns this verdict at
  * once. The port counts each failure but the first two. A GSO frame is handed
