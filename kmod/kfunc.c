@@ -32,7 +32,7 @@ static struct vxdp_queue *pick_queue(const struct vxdp_port *port, u32 from)
 
 	/* The flow's own, or the next that runs: only then flows change queues. */
 	for (i = 0; set && i < set->nr; i++) {
-		q = set->queue[(from + i) % set->nr];
+		q = READ_ONCE(set->queue[(from + i) % set->nr]);
 		if (q && READ_ONCE(q->rx_live))
 			return q;
 	}
@@ -204,7 +204,7 @@ static __always_inline struct vxdp_queue *find_queue(u32 port_id, unsigned long 
 		return NULL;
 	if (unlikely(from >= set->nr))
 		from %= set->nr;
-	return set->queue[from];
+	return READ_ONCE(set->queue[from]);
 }
 
 /*

@@ -499,6 +499,11 @@ static int change_rx_set(struct vxdp_port *port, struct vxdp_queue *q, bool in)
 		set = alloc_rx_set(port->id, nr);
 		if (!set && in)
 			return -ENOMEM;
+		if (!set) {
+			/* Programs find NULL there, or @q for the grace period still. */
+			WRITE_ONCE(old->queue[q->index], NULL);
+			return 0;
+		}
 	}
 	if (set) {
 		if (old)
@@ -544,8 +549,7 @@ int vxdp_port_rx_enable(struct vxdp_port *port, struct vxdp_queue *q)
  * @q: one of its queue pairs, enabled or not
  *
  * Those under way still may; wait for a grace period before @q goes. Cannot fail:
- * without memory for a smaller set there is none, and the queue pairs that are
- * left are without frames until one of them starts again; they count those.
+ * without memory for another set it is taken out of this one.
  */
 void vxdp_port_rx_disable(struct vxdp_port *port, struct vxdp_queue *q)
 {

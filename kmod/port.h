@@ -23,7 +23,8 @@ struct vxdp_xsks;
  * @queue: by index, so that a flow keeps its queue pair while others come and go;
  *	NULL where one does not receive
  *
- * Immutable; replaced as a whole and freed by RCU.
+ * Replaced as a whole and freed by RCU; where there is no memory for another one, @queue
+ * loses its entry in place. Under port->lock; programs look without.
  */
 struct vxdp_rx_set {
 	struct rcu_head rcu;
