@@ -466,6 +466,8 @@ static int start(struct vxdp_queue *q, struct vxdp_ring *ring, struct socket *so
 
 	if (!ret)
 		put_socket(old);
+	else if (rx && old && q->port->xdp && q->sock_hlen)
+		vxdp_taker_learn(&q->taker, old);
 	else if (rx)
 		vxdp_taker_forget(&q->taker);
 	if (ret && rx && !old)
