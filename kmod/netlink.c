@@ -440,6 +440,19 @@ static int port_get(struct sk_buff *skb, struct genl_info *info)
 	return ret;
 }
 
+/* What a port may have of the host's memory is said by who may make one. */
+static int may_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *queues = info->attrs[VHOST_XDP_A_QUEUES];
+	struct nlattr *backlog = info->attrs[VHOST_XDP_A_BACKLOG];
+
+	if ((!queues && !backlog) || netlink_capable(skb, CAP_NET_ADMIN))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, queues ?: backlog,
+			    "QUEUES and BACKLOG want CAP_NET_ADMIN of the host");
+	return -EPERM;
+}
+
 static int port_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct vxdp_port_conf conf = {};
@@ -447,6 +460,9 @@ static int port_set(struct sk_buff *skb, struct genl_info *info)
 	struct sk_buff *msg;
 	int ret;
 
+	ret = may_set(skb, info);
+	if (ret)
+		return ret;
 	msg = new_reply();
 	if (!msg)
 		return -ENOMEM;

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -325,6 +326,60 @@ static bool permissions(void)
 	return CHECK(!ctl_del("p0")) && ok;
 }
 
+/* Its own network namespace is its own, what ports there have of the host's memory not. */
+static int as_tenant(void)
+{
+	struct ctl_req memory[] = {
+		{ .name = "t0", .has = HAS(QUEUES), .queues = 2 },
+		{ .name = "t0", .has = HAS(BACKLOG), .backlog = 2 },
+	}, features = {
+		.name = "t0", .has = HAS(FEATURES), .features = BIT64(VIRTIO_F_VERSION_1),
+	};
+
+	return !(CHECK(do_set(&memory[0], NULL) == -EPERM) &&
+		 CHECK(strstr(ctl_last_error(), "QUEUES and BACKLOG")) &&
+		 CHECK(do_set(&memory[1], NULL) == -EPERM) &&
+		 CHECK(!do_set(&features, NULL)) && CHECK(!ctl_del("t0")));
+}
+
+static void ns_enter(pid_t pid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	NEED(fd >= 0 && !setns(fd, CLONE_NEWNET));
+	close(fd);
+}
+
+/* The host's admin makes a port in a container, whose root may not make it larger. */
+static bool tenant(void)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int ready = eventfd(0, EFD_CLOEXEC), go = eventfd(0, EFD_CLOEXEC), status;
+	eventfd_t n;
+	pid_t pid;
+
+	NEED(home >= 0 && ready >= 0 && go >= 0);
+	fflush(stdout);
+	pid = fork();
+	NEED(pid >= 0);
+	if (!pid) {
+		NEED(!unshare(CLONE_NEWUSER | CLONE_NEWNET) && !eventfd_write(ready, 1) &&
+		     !eventfd_read(go, &n));
+		_exit(as_tenant());
+	}
+	NEED(!eventfd_read(ready, &n));
+	ns_enter(pid);
+	NEED(!ctl_new("t0", NULL, NULL) && !setns(home, CLONE_NEWNET) && !eventfd_write(go, 1));
+	NEED(waitpid(pid, &status, 0) == pid);
+	close(home);
+	close(ready);
+	close(go);
+	return CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
 static int own_namespace(void)
 {
 	NEED(!unshare(CLONE_NEWNET));
@@ -469,6 +524,7 @@ int main(void)
 		{ "without CAP_NET_ADMIN", permissions },
 		{ "namespace takes its ports with it", namespace_goes },
 		{ "queue pair limit", queue_limit },
+		{ "a tenant of the namespace", tenant },
 		{ "features narrowed", features_narrowed },
 		{ "deleted while open", delete_while_open },
 		{ "rmmod refused while used", rmmod_refused },
