@@ -287,6 +287,21 @@ void vxdp_uplink_send_skb(struct vxdp_out *out, struct xdp_frame *frame)
 		vxdp_stats_packet(port->stats, VHOST_XDP_STAT_TX_SKB_PACKETS, len);
 }
 
+/*
+ * Drivers pad skbs that are too short for their NIC, but not frames: i40e and ice say
+ * that it cannot have less than 17 bytes, bnxt than 52. Return: the length then.
+ */
+static u32 pad(struct xdp_frame *frame, u32 len)
+{
+	void *end = frame->data + ETH_ZLEN;
+
+	if (xdp_frame_has_frags(frame) || end > (void *)xdp_get_shared_info_from_frame(frame))
+		return len;
+	memset(frame->data + len, 0, ETH_ZLEN - len);
+	frame->len = ETH_ZLEN;
+	return ETH_ZLEN;
+}
+
 /**
  * vxdp_uplink_add_other() - what vxdp_uplink_add() does with other frames than most
  * @out: begun
@@ -298,7 +313,10 @@ void vxdp_uplink_add_other(struct vxdp_out *out, struct xdp_frame *frame)
 {
 	u32 len = xdp_get_frame_len(frame);
 
-	if (out->frags && len <= out->max_len) {
+	if (out->frames && len < ETH_ZLEN)
+		len = pad(frame, len);
+	if (out->frames && len >= ETH_ZLEN && len <= out->max_len &&
+	    (out->frags || !xdp_frame_has_frags(frame))) {
 		out->bytes += len;
 		out->frame[out->nr++] = frame;
 		return;

@@ -59,7 +59,8 @@ void vxdp_uplink_exit(void);
  */
 static inline void vxdp_uplink_add(struct vxdp_out *out, struct xdp_frame *frame)
 {
-	if (unlikely(!out->frames || xdp_frame_has_frags(frame) || frame->len > out->max_len)) {
+	if (unlikely(!out->frames || xdp_frame_has_frags(frame) ||
+		     frame->len > out->max_len || frame->len < ETH_ZLEN)) {
 		vxdp_uplink_add_other(out, frame);
 		return;
 	}

@@ -7,6 +7,7 @@
  * On the xdp lane; a tap or another socket judges headers by itself.
  */
 #define _GNU_SOURCE
+#include <linux/if_ether.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -162,6 +163,47 @@ static bool unreadable(struct bench *b, uint8_t *page)
 	return one_buffer(b, page, 100, D(FAULT));
 }
 
+/* What the wire gets for a frame of @len bytes, 14 and more: that, with zeroes up to 60. */
+static bool padded(struct bench *b, unsigned int len, enum nic_layout layout)
+{
+	static const struct virtio_net_hdr_v1 plain = { 0 };
+	uint8_t want[ETH_ZLEN] = { 0 }, *p = nic_tx_slot(&b->nic);
+	unsigned int got;
+
+	memset(want, 0xa5, len);
+	memcpy(want, mac_wire, 6);
+	memcpy(want + 6, mac_guest, 6);
+	memcpy(want + 12, "\x88\xb5", 2);
+	/* What lies behind it in the guest's memory is not to be seen. */
+	memset(p, 0xee, 128);
+	memcpy(p, want, len);
+	NEED(nic_tx(&b->nic, &plain, len, layout, false));
+	ring_publish(&b->nic.ring[NIC_TX]);
+	while (!(p = pkt_recv(&b->wire, &got, NULL)))
+		if (!wait_fd(b->wire.fd, 8000))
+			return CHECK(!"a short frame arrived");
+	if (CHECK(got == ETH_ZLEN) && CHECK(!memcmp(p, want, ETH_ZLEN)) && all_used(&b->nic))
+		return true;
+	ktap_diag("of %u bytes, %u arrived", len, got);
+	return false;
+}
+
+static bool short_ones(struct bench *b)
+{
+	struct ctl_port before, now;
+	unsigned int len, k;
+
+	NEED(!ctl_get(b->port, &before));
+	for (len = ETH_HLEN; len <= ETH_ZLEN; len++)
+		for (k = 0; k < 3; k++)
+			if (!padded(b, len, k))
+				return false;
+	NEED(!ctl_get(b->port, &now));
+	return CHECK(now.stats[VHOST_XDP_STAT_TX_XDP_PACKETS] ==
+		     before.stats[VHOST_XDP_STAT_TX_XDP_PACKETS] + 3 * (ETH_ZLEN - ETH_HLEN + 1)) &&
+	       flow_run(b, 3, 3);
+}
+
 static void lies_all(struct bench *b)
 {
 	unsigned int i, k;
@@ -202,6 +244,8 @@ int main(void)
 	ktap_ok(unreadable(&b, page));
 	ktap_case(30, "60000 bytes not to be segmented");
 	ktap_ok(too_long(&b));
+	ktap_case(30, "frames of 14 to 60 bytes, padded with zeroes");
+	ktap_ok(short_ones(&b));
 	bench_close(&b);
 	port_detach(lane, PORT);
 	return ktap_done();
