@@ -57,6 +57,7 @@ bool ranges(void);
 /* iotlb_abuse.c */
 bool flood_updates(void);
 bool flood_misses(void);
+bool many_misses(void);
 bool bad_entries(void);
 bool stranger(void);
 bool killed(void);
