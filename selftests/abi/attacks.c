@@ -408,6 +408,7 @@ int main(int argc, char **argv)
 		{ "frames of less than 14 bytes", short_frames },
 		{ "refused frames leave nothing behind", nothing_leaks },
 		{ "headers that change", header_changes },
+		{ "headers that change, each right", right_header_changes },
 	};
 	unsigned int i;
 

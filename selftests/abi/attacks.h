@@ -38,5 +38,6 @@ bool backend_swapped_beneath(void);
 bool short_frames(void);
 bool nothing_leaks(void);
 bool header_changes(void);
+bool right_header_changes(void);
 
 #endif

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -180,21 +181,28 @@ static void *flip(void *arg)
 	return NULL;
 }
 
-static uint64_t sent_or_dropped(void)
+static uint64_t dropped(void)
 {
 	struct ctl_port p;
-	uint64_t n;
+	uint64_t n = 0;
 	unsigned int i;
 
 	NEED(!ctl_get(PORT, &p));
-	n = p.stats[VHOST_XDP_STAT_TX_XDP_PACKETS] +
-	    p.stats[VHOST_XDP_STAT_TX_SKB_PACKETS] +
-	    p.stats[VHOST_XDP_STAT_TX_LOCAL_PACKETS] +
-	    p.stats[VHOST_XDP_STAT_TX_SOCK_PACKETS];
 	for (i = VHOST_XDP_STAT_TX_DROP_SHORT; i <= VHOST_XDP_STAT_TX_DROP_SOCK;
 	     i++)
 		n += p.stats[i];
 	return n;
+}
+
+static uint64_t sent_or_dropped(void)
+{
+	struct ctl_port p;
+
+	NEED(!ctl_get(PORT, &p));
+	return p.stats[VHOST_XDP_STAT_TX_XDP_PACKETS] +
+	       p.stats[VHOST_XDP_STAT_TX_SKB_PACKETS] +
+	       p.stats[VHOST_XDP_STAT_TX_LOCAL_PACKETS] +
+	       p.stats[VHOST_XDP_STAT_TX_SOCK_PACKETS] + dropped();
 }
 
 /* The byte of a frame that is not as sent, from @i on; or its length. */
@@ -283,4 +291,205 @@ bool header_changes(void)
 	ok = flow_run(&b, 20, 20) && ok;
 	bench_close(&b);
 	return ok;
+}
+
+#define PAYLOAD 2946		/* bytes of a frame of 3000 */
+#define SIZE_A 0x300
+#define SIZE_B 0x400
+#define ROUNDS 100
+
+/* All of these are right for a TCP frame, and so is what is half one and half another. */
+#define TCP_HDR(f, t, s) { .flags = (f), .gso_type = (t), .gso_size = (s),	\
+			   .hdr_len = 54, .csum_start = 34, .csum_offset = 16 }
+
+static const struct virtio_net_hdr_v1 right[] = {
+	TCP_HDR(0, VIRTIO_NET_HDR_GSO_NONE, SIZE_A),
+	TCP_HDR(VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, SIZE_A),
+	TCP_HDR(VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, SIZE_A),
+	TCP_HDR(VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, SIZE_B),
+};
+
+static void *flip_right(void *arg)
+{
+	struct beside *s = arg;
+	struct nic *n = &s->b->nic;
+	unsigned int i, k = 0;
+
+	for (; beside_goes_on(s); k++)
+		for (i = 0; i < FLIPS; i++)
+			memcpy(n->tx_buf + i * n->tx_stride + 64 - 12,
+			       &right[(i + k) % 4], 12);
+	return NULL;
+}
+
+/* What has come of the frames of a round. */
+struct tcp_round {
+	uint32_t first;		/* of their numbers */
+	unsigned int got[FLIPS], size[FLIPS];	/* bytes; bytes of a segment */
+	unsigned int whole, done[3];	/* uncut, cut at SIZE_A, at SIZE_B */
+};
+
+static struct inet_spec tcp_spec(uint32_t number)
+{
+	struct inet_spec s = { .payload = PAYLOAD, .seq = number << 16, .first = number };
+
+	memcpy(s.dst, mac_wire, 6);
+	memcpy(s.src, mac_guest, 6);
+	return s;
+}
+
+static void offer_tcp(struct bench *b, const struct tcp_round *t)
+{
+	struct ring *r = &b->nic.ring[NIC_TX];
+	unsigned int i;
+
+	for (i = 0; i < FLIPS; i++) {
+		uint8_t *p = b->nic.tx_buf + i * b->nic.tx_stride + 64;
+		struct inet_spec spec = tcp_spec(t->first + i);
+		struct ring_seg s = { .hva = p - b->nic.hlen };
+
+		s.len = b->nic.hlen + inet_build(&spec, p, true);
+		NEED(ring_add(r, &s, 1, 0, false, i));
+	}
+	ring_publish(r);
+}
+
+/* A checksum that nobody was asked to complete, or not yet, is as it was sent. */
+static bool sum_as_sent(const struct inet_spec *s, const uint8_t *p)
+{
+	static uint8_t sent[4096];
+
+	inet_build(s, sent, true);
+	return !memcmp(p + 50, sent + 50, 2);
+}
+
+/* The part of a frame that this is: right in itself, next in turn, of one length. */
+static bool tcp_part(struct tcp_round *t, const uint8_t *p, unsigned int len,
+		     const struct virtio_net_hdr *h)
+{
+	unsigned int bytes, size, i = ((uint32_t)p[38] << 8 | p[39]) - (t->first & 0xffff);
+	struct inet_spec s = tcp_spec(t->first + i);
+	bool cut;
+	uint32_t at;
+
+	if (!CHECK(len >= inet_hlen(&s)) || !CHECK(i < FLIPS) ||
+	    !inet_verify(&s, p, len, len == 3000 && sum_as_sent(&s, p), &at, &bytes))
+		return false;
+	cut = h->gso_type != VIRTIO_NET_HDR_GSO_NONE;
+	size = cut ? h->gso_size : bytes;
+	if (!t->size[i])
+		t->size[i] = size;
+	if (!CHECK(at == t->got[i]) ||
+	    !CHECK(size == t->size[i] || (!cut && at + bytes == PAYLOAD && size < t->size[i])) ||
+	    !CHECK(!cut || h->gso_type == VIRTIO_NET_HDR_GSO_TCPV4))
+		return false;
+	t->got[i] += bytes;
+	if (t->got[i] < PAYLOAD)
+		return true;
+	t->whole++;
+	t->done[t->size[i] == SIZE_A ? 1 : t->size[i] == SIZE_B ? 2 : 0]++;
+	return CHECK(t->size[i] == SIZE_A || t->size[i] == SIZE_B || t->size[i] == PAYLOAD);
+}
+
+/* Those of the round that were not dropped, each in all its parts, and nothing else. */
+static bool collect_tcp(struct bench *b, struct tcp_round *t, unsigned int want)
+{
+	struct virtio_net_hdr h;
+	unsigned int len, i;
+	uint8_t *p;
+
+	while (t->whole < want) {
+		p = pkt_recv(&b->wire, &len, &h);
+		if (!p && !wait_fd(b->wire.fd, 8000)) {
+			ktap_diag("%u of %u frames came", t->whole, want);
+			return false;
+		}
+		if (p && !tcp_part(t, p, len, &h))
+			return false;
+	}
+	for (i = 0; i < FLIPS; i++)
+		if (!CHECK(t->got[i] == PAYLOAD || !t->got[i]))
+			return false;
+	return CHECK(!pkt_recv(&b->wire, &len, &h));
+}
+
+static bool tcp_round(struct bench *b, struct tcp_round *t, uint32_t first)
+{
+	struct ring *r = &b->nic.ring[NIC_TX];
+	uint64_t sum = sent_or_dropped(), drops = dropped();
+	uint32_t token, len;
+	bool ok;
+
+	memset(t, 0, sizeof(*t));
+	t->first = first;
+	offer_tcp(b, t);
+	ok = used_up_to(r, r->last_used + FLIPS);
+	while (ring_reap(r, &token, &len))
+		ok = CHECK(!len) && ok;
+	return ok && CHECK(sent_or_dropped() == sum + FLIPS) &&
+	       collect_tcp(b, t, FLIPS - (dropped() - drops));
+}
+
+static void vnet_wire(struct bench *b)
+{
+	pkt_close(&b->wire);
+	if (has_uplink(lane))
+		net_enter_wire();
+	pkt_open(&b->wire, has_uplink(lane) ? WIRE : TAP, 9100, true);
+	if (has_uplink(lane))
+		net_enter_host();
+}
+
+/* Whatever a header is by then: of a frame that is cut, all parts are of one length. */
+static bool right_headers(void)
+{
+	struct nic_cfg cfg = small;
+	unsigned int i, k, done[3] = { 0 };
+	struct tcp_round t;
+	struct beside s;
+	struct bench b;
+	bool ok = true;
+
+	cfg.tx_len = 3000;
+	cfg.tx_bufs = FLIPS;
+	bench_open(&b, lane, cfg);
+	vnet_wire(&b);
+	beside_start(&s, &b, flip_right);
+	for (i = 0; i < ROUNDS && ok; i++) {
+		ok = tcp_round(&b, &t, i * FLIPS);
+		for (k = 0; k < 3; k++)
+			done[k] += t.done[k];
+	}
+	beside_stop(&s);
+	ktap_diag("%u frames with headers that changed: %u came uncut, %u in parts of %u, %u of %u",
+		  i * FLIPS, done[0], done[1], SIZE_A, done[2], SIZE_B);
+	ok = ok && CHECK(done[0] && done[1] && done[2]) &&
+	     CHECK(!eventfd_take(b.nic.ring[NIC_TX].err));
+	bench_close(&b);
+	return ok;
+}
+
+/* The same where the uplink cuts nothing: a far end with a program takes no more. */
+static bool right_headers_cut(void)
+{
+	bool ok;
+	int xdp;
+
+	net_offloads(UPLINK, false);
+	net_enter_wire();
+	net_ethtool(WIRE, ETHTOOL_SGRO, 0);
+	xdp = net_xdp_pass(WIRE);
+	net_enter_host();
+	ok = right_headers();
+	close(xdp);
+	net_enter_wire();
+	net_ethtool(WIRE, ETHTOOL_SGRO, 1);
+	net_enter_host();
+	net_offloads(UPLINK, true);
+	return ok;
+}
+
+bool right_header_changes(void)
+{
+	return right_headers() && (!has_uplink(lane) || right_headers_cut());
 }
