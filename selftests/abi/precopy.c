@@ -3,11 +3,11 @@
  * precopy.c - the guest's memory copied as a VMM does it that migrates: all of it, and
  * then, by the dirty log, what was written since, while frames flow both ways and the
  * log is switched off and on, its base moved, its eventfd swapped, its pages taken from
- * under it. Whenever the frames pause, and in the end, the copy is what the guest has,
- * page by page: so nothing that is copied or written again later hides a page that the
- * log forgot.
+ * under it; of every kind of ring, and behind a virtual IOMMU. Whenever the frames pause,
+ * and in the end, the copy is what the guest has, page by page: so nothing that is copied
+ * or written again later hides a page that the log forgot.
  *
- *	precopy xdp|sock|intree
+ *	precopy xdp|sock|intree [NAME]
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -42,10 +42,22 @@ struct vmm {
 	unsigned int now;
 	uint8_t *copy;
 	unsigned int rounds, pages;
+	bool often;		/* the log is switched every few rounds */
 	bool stop;
 	bool pause;		/* the thread is to say so, and wait */
 	sem_t paused, go;
 };
+
+/* As the VMM has it: behind an IOMMU it has the pages in another order, and spare ones. */
+static size_t size_of(const struct mem_region *r)
+{
+	return r->pages ? r->pages->slots * PAGE : r->size;
+}
+
+static uint8_t *view_of(const struct mem_region *r)
+{
+	return r->pages ? r->pages->view : r->hva;
+}
 
 static void copy_all(struct vmm *v)
 {
@@ -53,8 +65,8 @@ static void copy_all(struct vmm *v)
 	uint8_t *to = v->copy;
 	unsigned int i;
 
-	for (i = 0; i < m->count; to += m->region[i++].size)
-		memcpy(to, m->region[i].hva, m->region[i].size);
+	for (i = 0; i < m->count; to += size_of(&m->region[i++]))
+		memcpy(to, view_of(&m->region[i]), size_of(&m->region[i]));
 }
 
 static void copy_page(struct vmm *v, uint64_t gpa)
@@ -63,12 +75,12 @@ static void copy_page(struct vmm *v, uint64_t gpa)
 	uint8_t *to = v->copy;
 	unsigned int i;
 
-	for (i = 0; i < m->count; to += m->region[i++].size) {
+	for (i = 0; i < m->count; to += size_of(&m->region[i++])) {
 		const struct mem_region *r = &m->region[i];
 
-		if (gpa < r->gpa || gpa - r->gpa >= r->size)
+		if (gpa < r->gpa || gpa - r->gpa >= size_of(r))
 			continue;
-		memcpy(to + (gpa - r->gpa), r->hva + (gpa - r->gpa), PAGE);
+		memcpy(to + (gpa - r->gpa), view_of(r) + (gpa - r->gpa), PAGE);
 		v->pages++;
 		return;
 	}
@@ -151,7 +163,7 @@ static void one_round(struct vmm *v)
 		break;
 	case 7:
 		/* Not often, or it would hide what is forgotten before it. */
-		if (v->rounds % 40 != 39)
+		if (!v->often && v->rounds % 40 != 39)
 			break;
 		/* What is written now is not logged, so all is to be copied. */
 		log_on(v, false);
@@ -177,7 +189,7 @@ static void *migrate(void *arg)
 	return NULL;
 }
 
-static void begin(struct vmm *v, struct bench *b)
+static void begin(struct vmm *v, struct bench *b, bool often)
 {
 	const struct mem_region *last = &b->nic.mem.region[b->nic.mem.count - 1];
 	size_t all = 0;
@@ -186,7 +198,8 @@ static void begin(struct vmm *v, struct bench *b)
 
 	memset(v, 0, sizeof(*v));
 	v->b = b;
-	v->words = (last->gpa + last->size) / PAGE / 64 + 1;
+	v->often = often;
+	v->words = (last->gpa + size_of(last)) / PAGE / 64 + 1;
 	for (i = 0; i < 2; i++) {
 		v->log[i] = mmap(NULL, v->words * 8, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -195,7 +208,7 @@ static void begin(struct vmm *v, struct bench *b)
 		NEED(v->fd[i] >= 0);
 	}
 	for (i = 0; i < b->nic.mem.count; i++)
-		all += b->nic.mem.region[i].size;
+		all += size_of(&b->nic.mem.region[i]);
 	v->copy = malloc(all);
 	NEED(v->copy);
 	NEED(!sem_init(&v->paused, 0, 0) && !sem_init(&v->go, 0, 0));
@@ -215,22 +228,41 @@ static void end(struct vmm *v)
 	free(v->copy);
 }
 
+/* Where the driver has the page that the VMM has there; NULL: a spare one. */
+static const uint8_t *driver_page(const struct mem_region *r, size_t at)
+{
+	size_t i;
+
+	if (!r->pages)
+		return r->hva + at;
+	for (i = 0; i < r->pages->count; i++) {
+		if (r->pages->slot[i] == at / PAGE)
+			return r->hva + i * PAGE;
+	}
+	return NULL;
+}
+
+static bool within(const uint8_t *page, const void *start, size_t size)
+{
+	uintptr_t first = (uintptr_t)start & ~(PAGE - 1);
+
+	return start && (uintptr_t)page >= first && (uintptr_t)page < (uintptr_t)start + size;
+}
+
+static bool rings_own(const struct ring *r, const uint8_t *page)
+{
+	const void *tables = r->is_packed ? (void *)r->packed.indirect : r->indirect;
+
+	return within(page, r->desc, 16UL * r->num) ||
+	       within(page, r->avail, r->is_packed ? 4 : 6 + 2UL * r->num) ||
+	       within(page, tables, 16UL * r->num * RING_INDIRECT_MAX);
+}
+
 /* Pages that the guest itself writes, of which its vCPUs' log would know. */
 static bool guests_own(const struct nic *n, const uint8_t *page)
 {
-	unsigned int i;
-
-	for (i = 0; i < 2; i++) {
-		const struct ring *r = &n->ring[i];
-
-		if ((page >= (uint8_t *)r->desc &&
-		     page < (uint8_t *)r->desc + 16UL * r->num) ||
-		    (page >= (uint8_t *)r->avail &&
-		     page < (uint8_t *)r->avail + 6 + 2UL * r->num))
-			return true;
-	}
-	return page >= (uint8_t *)((uintptr_t)n->tx_buf & ~(PAGE - 1)) &&
-	       page < n->tx_buf + n->tx_bufs * n->tx_stride;
+	return page && (rings_own(&n->ring[NIC_RX], page) || rings_own(&n->ring[NIC_TX], page) ||
+			within(page, n->tx_buf, n->tx_bufs * n->tx_stride));
 }
 
 /* Return: the first page whose copy is another, or NO_PAGE. */
@@ -241,12 +273,12 @@ static uint64_t differs(const struct vmm *v)
 	unsigned int i;
 	size_t at;
 
-	for (i = 0; i < m->count; copy += m->region[i++].size) {
+	for (i = 0; i < m->count; copy += size_of(&m->region[i++])) {
 		const struct mem_region *r = &m->region[i];
 
-		for (at = 0; at < r->size; at += PAGE) {
-			if (memcmp(copy + at, r->hva + at, PAGE) &&
-			    !guests_own(&v->b->nic, r->hva + at))
+		for (at = 0; at < size_of(r); at += PAGE) {
+			if (memcmp(copy + at, view_of(r) + at, PAGE) &&
+			    !guests_own(&v->b->nic, driver_page(r, at)))
 				return r->gpa + at;
 		}
 	}
@@ -283,21 +315,40 @@ static bool copied_so_far(struct vmm *v)
 	return ok;
 }
 
-static void scenario(enum lane lane, const char *name, struct nic_cfg cfg)
+struct scenario {
+	const char *name;
+	struct nic_cfg cfg;
+	bool often;		/* see struct vmm */
+	bool intree;		/* vhost-net has it, too */
+};
+
+/* The fast lane has a log of its own; some of its frames are to be among them. */
+static bool has_fast_lane(enum lane lane, const struct nic_cfg *cfg)
+{
+	return lane == LANE_XDP && !(cfg->features & F_PACKED) && !cfg->indirect &&
+	       !cfg->iommu.on;
+}
+
+static void scenario(enum lane lane, const struct scenario *s)
 {
 	static const unsigned int len[] = { 60, 1514, 9014 };
+	bool has_fast = has_fast_lane(lane, &s->cfg);
 	uint64_t fast = 0, signals;
 	unsigned int run = 0;
 	struct bench b;
 	struct vmm v;
 	bool ok = true;
 
-	ktap_case(300, "%s", name);
-	bench_open(&b, lane, cfg);
+	ktap_case(300, "%s", s->name);
+	bench_open(&b, lane, s->cfg);
+	if (s->cfg.indirect) {
+		b.tx_layout = NIC_PIECES;
+		b.tx_indirect = true;
+	}
 	ok = flow_run(&b, 100, 100);
-	if (lane == LANE_XDP)
+	if (has_fast)
 		fast = ctl_stat(PORT, VHOST_XDP_STAT_RX_FAST_PACKETS);
-	begin(&v, &b);
+	begin(&v, &b, s->often);
 	while (ok && (__atomic_load_n(&v.rounds, __ATOMIC_ACQUIRE) < ROUNDS ||
 		     run < FLOWS)) {
 		bench_len(&b, len[run++ % 3]);
@@ -306,38 +357,51 @@ static void scenario(enum lane lane, const char *name, struct nic_cfg cfg)
 	__atomic_store_n(&v.stop, true, __ATOMIC_RELEASE);
 	NEED(!pthread_join(v.thread, NULL));
 	NEED(!nic_stop(&b.nic));
-	if (lane == LANE_XDP)
+	if (has_fast)
 		fast = ctl_stat(PORT, VHOST_XDP_STAT_RX_FAST_PACKETS) - fast;
 	signals = eventfd_take(v.fd[0]) + eventfd_take(v.fd[1]);
 	ktap_diag("%u rounds, %u flows, %u pages copied, %llu frames fast, told %llu times",
 		  v.rounds, run, v.pages, (unsigned long long)fast,
 		  (unsigned long long)signals);
 	ktap_ok(ok && CHECK(all_copied(&v)) && CHECK(v.pages) && CHECK(signals) &&
-		CHECK(lane != LANE_XDP || (cfg.features & F_PACKED) || fast));
+		CHECK(!has_fast || fast));
 	end(&v);
 	bench_abandon(&b);
 }
 
+#define MERGED_AND(f) .features = F_MODERN | F_MRG | (f), .rx_num = 256, .tx_num = 256,	\
+		      .rx_len = 1536, .tx_len = 9018, .regions = 3
+#define MERGED MERGED_AND(0)
+#define PIECES .features = F_MODERN, .rx_num = 512, .tx_num = 64, .rx_len = 9216,	\
+	       .tx_len = 9018, .rx_layout = NIC_PIECES
+#define BEHIND .iommu = { .on = true, .how = IOMMU_POLL }
+
+static const struct scenario scenarios[] = {
+	{ .name = "buffers of 1536 bytes", .cfg = { MERGED }, .intree = true },
+	{ .name = "buffers of several pages, in pieces", .cfg = { PIECES }, .intree = true },
+	{ .name = "indirect, buffers of several pages, in pieces",
+	  .cfg = { PIECES, .indirect = true }, .intree = true },
+	{ .name = "log often switched, buffers of 1536 bytes", .cfg = { MERGED },
+	  .often = true, .intree = true },
+	{ .name = "behind an IOMMU, buffers of 1536 bytes", .cfg = { MERGED, BEHIND },
+	  .intree = true },
+	{ .name = "packed, buffers of 1536 bytes", .cfg = { MERGED_AND(F_PACKED) } },
+	{ .name = "packed, in order, indirect, buffers of 1536 bytes",
+	  .cfg = { MERGED_AND(F_PACKED | F_IN_ORDER), .indirect = true } },
+	{ .name = NULL },
+};
+
 int main(int argc, char **argv)
 {
 	enum lane lane = lane_of(argc > 1 ? argv[1] : "xdp");
-	struct nic_cfg merged = {
-		.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
-		.rx_len = 1536, .tx_len = 9018, .regions = 3,
-	};
-	struct nic_cfg pieces = {
-		.features = F_MODERN, .rx_num = 512, .tx_num = 64,
-		.rx_len = 9216, .tx_len = 9018, .rx_layout = NIC_PIECES,
-	};
+	const struct scenario *s;
 
 	ktap_case(60, "setup");
 	net_ready(lane);
 	port_attach(lane, PORT, mac_guest, 0, "");
-	scenario(lane, "buffers of 1536 bytes", merged);
-	scenario(lane, "buffers of several pages, in pieces", pieces);
-	if (lane != LANE_INTREE) {
-		merged.features |= F_PACKED;
-		scenario(lane, "packed, buffers of 1536 bytes", merged);
+	for (s = scenarios; s->name; s++) {
+		if ((argc < 3 || strstr(s->name, argv[2])) && (lane != LANE_INTREE || s->intree))
+			scenario(lane, s);
 	}
 	port_detach(lane, PORT);
 	return ktap_done();
