@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * queues.c - several queue pairs on one port: frames from each receive queue of
- * the uplink reach their pair, all pairs send, and pairs that do not run are left
- * out.
+ * the uplink reach their pair, all pairs send, pairs that do not run are left out,
+ * and one whose driver is mad or broken holds up no other.
  *
  * Each flow has a transmit queue of the wire's end to itself, by its priority, and
  * so a receive queue of the uplink. What pairs send may change places on the wire,
@@ -27,6 +27,8 @@
 #define IN_ID 10		/* of the first flow to the guest */
 #define OUT_ID 20		/* of the first pair's to the wire */
 #define TIMES 24
+#define ENDLESS 32768		/* chains of a ring that is always full */
+#define MUCH 50000		/* frames of it */
 
 static const struct nic_cfg guest = {
 	.features = F_MODERN | F_MRG, .rx_num = 256, .tx_num = 256,
@@ -47,6 +49,8 @@ static struct bench pair[PAIRS];
 static unsigned int pairs;
 static struct track in[FLOWS], out[PAIRS];
 static bool lossy;		/* what a stopped pair had is dropped and counted */
+static bool rogue;		/* the first pair's transmit ring is not as it should be */
+static bool crowded;		/* and leaves the wire no room for some frames of others */
 static uint64_t lost, lost_before;
 
 static void uplink(void)
@@ -89,16 +93,34 @@ static void deafen(int fd)
 			 sizeof(prog)));
 }
 
+/* Nor does that one, then, hear frames that are of no stream. */
+static void only_streams(int fd)
+{
+	struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FRAME_ETHERTYPE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0xffff),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog prog = { 4, f };
+
+	NEED(!setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog,
+			 sizeof(prog)));
+}
+
 static void open_pairs(unsigned int n)
 {
+	struct nic_cfg cfg = guest;
 	char tap[16];
 	int i;
 
 	pairs = n;
+	/* The first: such a ring is not empty at once when the guest is off its CPU. */
+	cfg.tx_num = ENDLESS;
 	/* All four, for their sockets are the flows' senders. */
 	for (i = 0; i < PAIRS; i++) {
 		snprintf(tap, sizeof(tap), "qt%d", i);
-		bench_open_on(&pair[i], lane, guest, PORT, tap);
+		bench_open_on(&pair[i], lane, crowded && !i ? cfg : guest, PORT, tap);
 		NEED(!setsockopt(pair[i].wire.fd, SOL_SOCKET, SO_PRIORITY, &i,
 				 sizeof(i)));
 		if (i)
@@ -108,6 +130,8 @@ static void open_pairs(unsigned int n)
 		if (i >= (int)n)
 			NEED(!nic_stop(&pair[i].nic));
 	}
+	if (crowded)
+		only_streams(pair[0].wire.fd);
 	lost = 0;
 	NEED(!ctl_get(PORT, &pair[0].last));
 	lost_before = pair[0].last.stats[VHOST_XDP_STAT_RX_DROP_STOPPED];
@@ -175,6 +199,14 @@ static bool send_in(void)
 	return moved;
 }
 
+/* Where frames are lost others are sent, until enough have come. */
+static bool is_due(const struct track *t, const struct nic *n)
+{
+	if (crowded)
+		return t->got < t->goal && n->tx_bufs - n->tx_nfree < WINDOW;
+	return t->sent.next != t->goal && t->sent.next - t->got < WINDOW;
+}
+
 static bool send_out(unsigned int i)
 {
 	static const struct virtio_net_hdr_v1 plain;
@@ -183,8 +215,7 @@ static bool send_out(unsigned int i)
 	bool moved = nic_tx_reclaim(n);
 	uint8_t *p;
 
-	while (t->sent.next != t->goal && t->sent.next - t->got < WINDOW &&
-	       (p = nic_tx_slot(n))) {
+	while (is_due(t, n) && (p = nic_tx_slot(n))) {
 		frame_fill(&t->sent, p);
 		NEED(nic_tx(n, &plain, t->sent.len, NIC_ONE, false));
 		moved = true;
@@ -229,7 +260,9 @@ static bool await(void)
 		struct ring *ring = &pair[i / 2].nic.ring[i % 2];
 
 		p[i] = (struct pollfd){ ring->call, POLLIN, 0 };
-		if (!ring_call_on(ring))
+		if (rogue && i == NIC_TX)
+			p[i].fd = -1;
+		else if (!ring_call_on(ring))
 			return true;
 	}
 	/* Nobody tells of a frame that is lost. */
@@ -251,7 +284,8 @@ static bool all_there(void)
 
 	for (i = 0; i < FLOWS; i++) {
 		missing += in[i].goal - in[i].got;
-		there = there && out[i].got == out[i].goal;
+		there = there && (out[i].got == out[i].goal ||
+				  (crowded && out[i].got > out[i].goal));
 	}
 	return there && missing == lost;
 }
@@ -275,12 +309,12 @@ static bool run(unsigned int to_guest, unsigned int to_wire)
 
 	for (i = 0; i < FLOWS; i++)
 		in[i].goal += to_guest;
-	for (i = 0; i < pairs; i++)
+	for (i = rogue; i < pairs; i++)
 		out[i].goal += to_wire;
 	while (!all_there()) {
 		bool moved = send_in();
 
-		for (i = 0; i < pairs; i++)
+		for (i = rogue; i < pairs; i++)
 			moved = send_out(i) || moved;
 		r = receive();
 		if (r < 0 || (!r && !moved && !await())) {
@@ -288,7 +322,7 @@ static bool run(unsigned int to_guest, unsigned int to_wire)
 			return false;
 		}
 	}
-	return receive() >= 0 && (lossy || bench_quiet(&pair[0]));
+	return receive() >= 0 && (lossy || rogue || bench_quiet(&pair[0]));
 }
 
 /* Each flow at one pair, whole. */
@@ -366,6 +400,103 @@ static void one_stops(void)
 	ktap_ok(ok);
 }
 
+static unsigned long endless;	/* frames of it that were sent */
+
+/* Always full, whatever is taken from it; where the device has gone to sleep, kicked. */
+static void refill(struct bench *b, unsigned int round)
+{
+	struct ring *r = &b->nic.ring[NIC_TX];
+	uint16_t used = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+	bool empty = used == r->avail->idx;
+	static uint16_t seen;
+
+	if (!round)
+		seen = 0;
+	__atomic_fetch_add(&endless, (uint16_t)(used - seen), __ATOMIC_RELAXED);
+	seen = used;
+	__atomic_store_n(&r->avail->idx, used + r->num, __ATOMIC_RELEASE);
+	if (empty)
+		ring_kick(r);
+}
+
+/* One frame for all chains; of no stream, and so not heard. */
+static void fill_endless(struct nic *n)
+{
+	struct ring *r = &n->ring[NIC_TX];
+	uint8_t *p = nic_tx_slot(n);
+	unsigned int i;
+
+	memset(p - n->hlen, 0, n->hlen + 60);
+	memcpy(p, mac_wire, 6);
+	memcpy(p + 6, mac_guest, 6);
+	for (i = 0; i < r->num; i++) {
+		ring_desc(r, i, mem_gpa(&n->mem, p - n->hlen), n->hlen + 60, 0, 0);
+		r->avail->ring[i] = i;
+	}
+}
+
+static void one_sends_for_ever(void)
+{
+	unsigned long before;
+	struct disturber d;
+	unsigned int i;
+	bool ok;
+
+	ktap_case(180, "a pair sends without end: the others send on, all receive");
+	rogue = crowded = true;
+	open_pairs(4);
+	fill_endless(&pair[0].nic);
+	endless = 0;
+	disturb_start(&d, &pair[0], refill);
+	do {
+		before = __atomic_load_n(&endless, __ATOMIC_RELAXED);
+		ok = run(500, 200);
+		/* It was at it all the while. */
+		ok = ok && CHECK(__atomic_load_n(&endless, __ATOMIC_RELAXED) > before);
+	} while (ok && endless < MUCH);
+	ok = CHECK(!dev_backend(pair[0].nic.dev, NIC_TX, -1)) && ok;
+	disturb_stop(&d);
+	for (i = 0; i < FLOWS; i++)
+		ok = only_at(i, i) && ok;
+	ktap_diag("%lu of its frames, meanwhile of the others %u, %u and %u", endless,
+		  out[1].got, out[2].got, out[3].got);
+	rogue = crowded = false;
+	close_pairs();
+	ktap_ok(ok);
+}
+
+/* More than it has room for was made available: the ring stops, and says so. */
+static bool break_tx(struct nic *n)
+{
+	struct ring *r = &n->ring[NIC_TX];
+
+	__atomic_store_n(&r->avail->idx, r->avail->idx + r->num + 1, __ATOMIC_RELEASE);
+	ring_kick(r);
+	return CHECK(wait_fd(r->err, 8000));
+}
+
+static void one_is_broken(void)
+{
+	struct nic *n = &pair[0].nic;
+	unsigned int i;
+	bool ok;
+
+	ktap_case(120, "a pair's transmit ring is broken: the others send on, all receive");
+	open_pairs(4);
+	ok = run(500, 200) && break_tx(n);
+	rogue = true;
+	ok = ok && run(2000, 500) && run(2000, 500);
+	for (i = 0; i < FLOWS; i++)
+		ok = only_at(i, i) && ok;
+	rogue = false;
+	ok = ok && CHECK(!nic_reset(n));
+	eventfd_take(n->ring[NIC_TX].err);
+	NEED(!ctl_get(PORT, &pair[0].last));
+	ok = ok && run(500, 200);
+	close_pairs();
+	ktap_ok(ok);
+}
+
 /* queues xdp|xsk */
 int main(int argc, char **argv)
 {
@@ -379,6 +510,8 @@ int main(int argc, char **argv)
 	all_run(4);
 	one_never_filled();
 	one_stops();
+	one_sends_for_ever();
+	one_is_broken();
 	ktap_case(60, "port removed");
 	port_detach(lane, PORT);
 	ktap_ok(true);
