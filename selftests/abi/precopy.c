@@ -388,6 +388,8 @@ static const struct scenario scenarios[] = {
 	{ .name = "packed, buffers of 1536 bytes", .cfg = { MERGED_AND(F_PACKED) } },
 	{ .name = "packed, in order, indirect, buffers of 1536 bytes",
 	  .cfg = { MERGED_AND(F_PACKED | F_IN_ORDER), .indirect = true } },
+	{ .name = "packed, indirect, behind an IOMMU, buffers of 1536 bytes",
+	  .cfg = { MERGED_AND(F_PACKED), .indirect = true, BEHIND } },
 	{ .name = NULL },
 };
 
