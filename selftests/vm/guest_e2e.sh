@@ -192,6 +192,7 @@ test_iommu() {
 	check "guest took ACCESS_PLATFORM" guest 'cut -c34 /sys/class/net/nic0/device/features | grep 1'
 	check "vm0's rings are behind it" has_feature vm0 ACCESS_PLATFORM
 	check "vm1's rings are behind it" has_feature vm1 ACCESS_PLATFORM
+	check "vm0's rings lacked addresses and asked" at_least misses "$(port_stat vm0 iotlb_misses)" 1
 }
 
 is_qemu72() {
@@ -216,7 +217,7 @@ test_quit() {
 
 case "$MODE" in
 packed) plan $((2 + 2 + 2 + TRANSFER_CASES + 4 + 4 + 3 + 3)) ;;
-iommu) plan $((2 + 6 + 2 + TRANSFER_CASES + 4 + 3)) ;;
+iommu) plan $((2 + 7 + 2 + TRANSFER_CASES + 4 + 3)) ;;
 qemu72) plan $((2 + 2 + TRANSFER_CASES + 5 + 4 + 4 + 3)) ;;
 *) plan $((2 + 2 + 3 + 2 + 3 * TRANSFER_CASES + 5 + 4 + 4 + 3 + 3)) ;;
 esac
