@@ -10,10 +10,12 @@
 # at first that frames certainly come meanwhile, then as fast as it goes; the old QEMU
 # ends. One TCP connection outlives them all (see peer.c).
 #
-#	migrate.sh [port | intree | mixed] [HOPS]
+#	migrate.sh [port | intree | mixed | packed | narrow] [HOPS]
 #
-# between two ports, back and forth; between two that are in-tree; or from a port to
-# another, to in-tree and back to the first. How long the guest stood by QEMU's account and
+# between two ports, back and forth; between two that are in-tree; from a port to
+# another, to in-tree and back to the first; between two ports with packed rings, after
+# it was refused on one that does not offer them; or between two that both do not, with
+# a QEMU that would have them. How long the guest stood by QEMU's account and
 # for how long the wire had no answer is printed; these say little of a real host.
 set -euo pipefail
 
@@ -30,10 +32,17 @@ cd "${VXDP_ROOT:?run by selftests/run}"
 KIND=${1:-port}
 HOPS=${2:-3}
 MAC=52:54:00:00:00:01
+NARROW="--features -RING_PACKED"
+OFFER=		# words for attach
+RINGS=		# what the guest's are to be, "": as may be
+UNLIKE=		# a host that does not offer what the others do
+# shellcheck disable=SC2034 # for guest.sh
 case $KIND in
 port) HOSTS=(port0 port1) ;;
 intree) HOSTS=(tree0 tree1) ;;
 mixed) HOSTS=(port0 port1 tree0) ;;
+packed) HOSTS=(port0 port1) RINGS=packed GUEST_NIC=,packed=on UNLIKE=port2 ;;
+narrow) HOSTS=(port0 port1) RINGS=split GUEST_NIC=,packed=on OFFER=$NARROW ;;
 *) echo "migrate.sh: $KIND: no such kind" >&2; exit 2 ;;
 esac
 [ -e /dev/kvm ] || skip_all "no /dev/kvm here: nothing to run a guest on"
@@ -43,7 +52,7 @@ clean() {
 	peer_kill
 	[ -z "${OTHER_PID:-}" ] || kill "$OTHER_PID" 2> /dev/null || true
 	guest_clean
-	for host in "${HOSTS[@]}"; do
+	for host in "${HOSTS[@]}" $UNLIKE; do
 		ip link del "up-$host" 2> /dev/null || true
 		ip link del "br-$host" 2> /dev/null || true
 	done
@@ -78,7 +87,8 @@ add_host() { # name
 
 add_port() {
 	ethtool -K "up-$1" rxvlan off
-	vhost-xdp attach "up-$1" --port "$1" --mac $MAC > /dev/null
+	# shellcheck disable=SC2086 # words
+	vhost-xdp attach "up-$1" --port "$1" --mac $MAC $OFFER > /dev/null
 	guest_cards "$1"
 }
 
@@ -121,7 +131,8 @@ speed() { # bytes a second
 logged() { vhost-xdp show "$1" --json | jq -e '.queue_pairs[0].features | index("LOG_ALL")'; }
 
 # Frames while the guest's memory is copied. At this speed that takes minutes.
-frames_while_copied() { # host
+frames_while_copied() { # host, what else is to be said to QEMU
+	"${2:-true}" || return
 	speed $((1 << 20)) || return
 	qmp '{"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"events","state":true}]}}' ||
 		return
@@ -131,13 +142,13 @@ frames_while_copied() { # host
 	peer more $((256 << 10))
 }
 
-completed() {
+ends() { # status
 	speed $((1 << 40)) || return
 	qmp_event 'MIGRATION*@(completed|failed)' 300 || return
 	qmp '{"execute":"query-migrate"}' || return
 	echo "$LINE"
 	MIGRATED=$LINE
-	[[ $LINE == *'"status": "completed"'* ]]
+	[[ $LINE == *'"status": "'"$1"'"'* ]]
 }
 
 migrated() { jq ".return$1" <<< "$MIGRATED"; }
@@ -145,6 +156,16 @@ migrated() { jq ".return$1" <<< "$MIGRATED"; }
 # The network looks for the guest at the new host.
 found_at() { # host
 	[[ "$(bridge -n "$WIRE" fdb show dev "to-$1")" == *"$MAC "* ]]
+}
+
+# Of the rings that the guest has there.
+rings_are() { # host, kind
+	vhost-xdp show "$1" --json |
+		jq -re '.queue_pairs[0].features | if index("RING_PACKED") then "packed" else "split" end' | grep -x "$2"
+}
+
+check_rings() { # name, host
+	[ -z "$RINGS" ] || check "$1: the rings are $RINGS" rings_are "$2" $RINGS
 }
 
 declare -A DOWNTIMES=()
@@ -155,7 +176,7 @@ hop() { # number, from, to
 	swap
 	check "$name: frames while memory is copied" frames_while_copied "$2"
 	peer status > /dev/null
-	check "$name: QEMU has migrated" completed
+	check "$name: QEMU has migrated" ends completed
 	guest_stop
 	exec 3<> /dev/null 4<> /dev/null 5<> /dev/null 6<> /dev/null
 	swap
@@ -163,7 +184,48 @@ hop() { # number, from, to
 	check "$name: the network has found the guest" await 10 found_at "$3"
 	diag "$name: downtime $(migrated .downtime) ms; ${PEER_HAS[silent]} ms without an answer;" \
 		"$(($(migrated .ram.transferred) >> 10)) KiB in $(migrated '["total-time"]') ms"
+	check_rings "$name" "$3"
 	DOWNTIMES[${2%?} to ${3%?}]+="$(migrated .downtime) "
+}
+
+# By a return path the source hears of what becomes of the guest; else it would have
+# completed as soon as all was sent.
+with_return_path() {
+	qmp '{"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"return-path","state":true}]}}'
+}
+
+ended() { ! kill -0 "$1"; }
+
+# The other QEMU has said why, and ended.
+other_refused() {
+	local status=0
+	await 120 ended "$OTHER_PID" || { echo "it has not ended"; return 1; }
+	wait "$OTHER_PID" || status=$?
+	OTHER_PID=
+	cat "$OTHER_RUN/qemu.log"
+	[ $status = 1 ] && grep -E 'Features 0x[0-9a-f]+ unsupported' "$OTHER_RUN/qemu.log"
+}
+
+guest_goes_on() {
+	await 30 not_logged "$1" || { echo "it is still logged"; return 1; }
+	qmp '{"execute":"query-status"}' || return
+	[[ $LINE == *'"status": "running"'* ]] || { echo "$LINE"; return 1; }
+	peer more $((256 << 10))
+}
+not_logged() { ! logged "$1"; }
+
+# The destination does not offer what the guest took.
+refused() { # from, to
+	local name="from $1 to $2, which offers less"
+	swap
+	start "$2" -incoming "unix:$GUEST_DIR/migration"
+	swap
+	check "$name: frames while memory is copied" frames_while_copied "$1" with_return_path
+	check "$name: QEMU does not complete" ends failed
+	check "$name: QEMU there has refused, and says what" other_refused
+	check "$name: the guest goes on where it was" guest_goes_on "$1"
+	check_rings "$name" "$1"
+	exec 13<> /dev/null 14<> /dev/null 15<> /dev/null 16<> /dev/null
 }
 
 median() { tr ' ' '\n' | sort -n | awk 'NF { v[++n] = $1 } END { print n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2 }'; }
@@ -190,13 +252,20 @@ ports=0
 for host in "${HOSTS[@]}"; do
 	[[ $host != port* ]] || ports=$((ports + 1))
 done
-plan $((2 + 4 * HOPS + 3 + ports + (ports > 0)))
+cases=$((2 + 4 * HOPS + 3 + ports + (ports > 0)))
+[ -z "$RINGS" ] || cases=$((cases + 1 + HOPS))
+[ -z "$UNLIKE" ] || cases=$((cases + 5))
+plan $cases
 modprobe -a bridge vhost_net
 [ "$HOPS" -le 4 ] || near qemu-system-x86_64
 network
 for host in "${HOSTS[@]}"; do
 	add_host "$host"
 done
+if [ -n "$UNLIKE" ]; then
+	OFFER=$NARROW
+	add_host "$UNLIKE"
+fi
 GUEST_QEMU=(-m 160M)	# the less there is to be copied
 start "${HOSTS[0]}"
 guest_ready
@@ -204,6 +273,8 @@ pass "guest boots"
 guest 'ip link set nic0 up && ip addr add 10.7.0.2/24 dev nic0'
 peer_start 10.7.0.1
 check "the stream flows" peer more $((256 << 10))
+check_rings "${HOSTS[0]}" "${HOSTS[0]}"
+[ -z "$UNLIKE" ] || refused "${HOSTS[0]}" "$UNLIKE"
 for ((n = 0; n < HOPS; n++)); do
 	hop $((n + 1)) "${HOSTS[n % ${#HOSTS[@]}]}" "${HOSTS[(n + 1) % ${#HOSTS[@]}]}"
 done
