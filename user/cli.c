@@ -86,12 +86,14 @@ int print_json(json_t *doc)
 
 int take_global_options(int argc, char **argv)
 {
+	bool over = false;
 	int from, to = 1;
 
 	for (from = 1; from < argc; from++) {
-		if (!strcmp(argv[from], "--json"))
+		over = over || !strcmp(argv[from], "--");
+		if (!over && !strcmp(argv[from], "--json"))
 			options.json = true;
-		else if (!strcmp(argv[from], "--verbose"))
+		else if (!over && !strcmp(argv[from], "--verbose"))
 			options.verbose = true;
 		else
 			argv[to++] = argv[from];

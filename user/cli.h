@@ -48,6 +48,7 @@ int cmd_show(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_qemu_args(int argc, char **argv);
+int cmd_run(int argc, char **argv);
 
 /* Prints "vhost-xdp: ..." and returns @code, for return fail(...). */
 int fail(enum exit_code code, const char *fmt, ...)
@@ -64,7 +65,7 @@ enum exit_code exit_of(int err);
 int print_json(json_t *doc);
 
 /*
- * Cuts the options that stand for themselves anywhere on a command line
+ * Cuts the options that stand for themselves anywhere on a command line, up to "--",
  * (--json, --verbose) out of it and returns what is left of @argc.
  */
 int take_global_options(int argc, char **argv);

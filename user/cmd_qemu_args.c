@@ -3,8 +3,9 @@
  * cmd_qemu_args.c - vhost-xdp qemu-args: what to type to start QEMU on a port.
  *
  * QEMU takes an open vhost descriptor beside a tap: the shell opens the node for
- * it, once a queue pair. The tap is the exception path, between guest and host
- * only; a VMM without CAP_NET_ADMIN needs it made beforehand.
+ * it. Several it takes only beside as many descriptors of the tap, which a shell
+ * cannot open: vhost-xdp run does. The tap is the exception path, between guest and
+ * host only; a VMM without CAP_NET_ADMIN needs it made beforehand.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,43 +15,48 @@
 #include "describe.h"
 #include "text.h"
 
-/* The first that is free; up to 9, so to 7 queue pairs, any shell will do. */
-#define FIRST_FD	3
-
+/* Who opens the descriptors: the shell behind the command, or another before it. */
 struct qemu {
-	char tap[16];
-	char fds[2048];		/* "3:4:..." */
-	char opens[16384];	/* "3<>/dev/vhost-xdp/vm0 4<>..." */
+	char opens[128];	/* "3<>/dev/vhost-xdp/vm0" */
+	char runs[64];		/* "vhost-xdp run vm0 --" */
 };
 
-/* An interface's name holds 15 characters, a port's 31. */
 static void fill(const struct port *port, struct qemu *q)
 {
-	size_t fds = 0, opens = 0;
-	unsigned int i;
-
-	snprintf(q->tap, sizeof(q->tap), "%.11s-tap", port->name);
-	for (i = 0; i < port->queues; i++) {
-		fds += snprintf(q->fds + fds, sizeof(q->fds) - fds, "%s%u",
-				i ? ":" : "", FIRST_FD + i);
-		opens += snprintf(q->opens + opens, sizeof(q->opens) - opens,
-				  "%s%u<>%s", i ? " " : "", FIRST_FD + i,
-				  port_node(port->name));
-	}
+	if (port->queues > 1)
+		snprintf(q->runs, sizeof(q->runs), "vhost-xdp run %s --",
+			 port->name);
+	else
+		snprintf(q->opens, sizeof(q->opens), "%u<>%s", PORT_FIRST_FD,
+			 port_node(port->name));
 }
 
-static char *netdev_option(const struct port *port, const struct qemu *q)
+/* So many descriptors, "3:4:...". */
+static void put_fds(char *text, size_t size, unsigned int first, unsigned int n)
 {
-	char queues[24] = "", *text = NULL;
+	size_t at = 0;
+	unsigned int i;
 
+	for (i = 0; i < n; i++)
+		at += snprintf(text + at, size - at, "%s%u", i ? ":" : "",
+			       first + i);
+}
+
+static char *netdev_option(const struct port *port)
+{
+	char taps[2048], nodes[2048], *text = NULL;
+	int ret;
+
+	put_fds(taps, sizeof(taps), PORT_FIRST_FD, port->queues);
+	put_fds(nodes, sizeof(nodes), PORT_FIRST_FD + port->queues, port->queues);
 	if (port->queues > 1)
-		snprintf(queues, sizeof(queues), ",queues=%u", port->queues);
-	if (asprintf(&text,
-		     "tap,id=n0,ifname=%s,script=no,downscript=no%s,vhost=on,%s=%s",
-		     q->tap, queues, port->queues > 1 ? "vhostfds" : "vhostfd",
-		     q->fds) < 0)
-		return NULL;
-	return text;
+		ret = asprintf(&text, "tap,id=n0,fds=%s,vhost=on,vhostfds=%s",
+			       taps, nodes);
+	else
+		ret = asprintf(&text,
+			       "tap,id=n0,ifname=%s,script=no,downscript=no,vhost=on,vhostfd=%u",
+			       port_tap(port->name), PORT_FIRST_FD);
+	return ret < 0 ? NULL : text;
 }
 
 static char *device_option(const struct port *port, const char *mac)
@@ -67,23 +73,40 @@ static char *device_option(const struct port *port, const char *mac)
 	return text;
 }
 
-static char *tap_command(const struct port *port, const struct qemu *q)
+static char *tap_command(const struct port *port)
 {
+	const char *tap = port_tap(port->name);
 	char *text = NULL;
 
 	if (asprintf(&text,
 		     "ip tuntap add dev %s mode tap vnet_hdr%s user %s && ip link set %s up",
-		     q->tap, port->queues > 1 ? " multi_queue" : "",
-		     user_text(port->uid), q->tap) < 0)
+		     tap, port->queues > 1 ? " multi_queue" : "",
+		     user_text(port->uid), tap) < 0)
 		return NULL;
 	return text;
+}
+
+static void print_words(const struct port *port, const struct qemu *q,
+			const char *tap, const char *netdev, const char *device)
+{
+	printf("# Once, as root: the tap is the way between guest and host.\n"
+	       "%s\n"
+	       "# Then, as user %s, ", tap, user_text(port->uid));
+	if (*q->runs)
+		printf("start QEMU by this, with these options:\n"
+		       "  %s qemu-system-x86_64 ... \\\n", q->runs);
+	else
+		printf("add this to QEMU's command line:\n");
+	printf("  -netdev %s \\\n"
+	       "  -device %s%s%s\n", netdev, device,
+	       *q->opens ? " \\\n  " : "", q->opens);
 }
 
 static int print_args(const struct port *port, json_t *doc,
 		      const struct qemu *q)
 {
-	char *netdev = netdev_option(port, q);
-	char *tap = tap_command(port, q);
+	char *netdev = netdev_option(port);
+	char *tap = tap_command(port);
 	char *device = device_option(port, json_string_value(
 		json_array_get(json_object_get(doc, "macs"), 0)));
 	int ret = EXIT_OK;
@@ -91,18 +114,13 @@ static int print_args(const struct port *port, json_t *doc,
 	if (!netdev || !device || !tap)
 		ret = fail(EXIT_FAILED, "no memory");
 	else if (options.json)
-		ret = print_json(json_pack("{ss ss ss ss ss ss}", "tap_command",
-			tap, "tap", q->tap, "netdev", netdev, "device", device,
+		ret = print_json(json_pack("{ss ss ss ss ss ss ss}",
+			"tap_command", tap, "tap", port_tap(port->name),
+			"netdev", netdev, "device", device,
 			"node", port_node(port->name), "redirections",
-			q->opens));
+			q->opens, "run_by", q->runs));
 	else
-		printf("# Once, as root: the tap is the way between guest and host.\n"
-		       "%s\n"
-		       "# Then, as user %s, add this to QEMU's command line:\n"
-		       "  -netdev %s \\\n"
-		       "  -device %s \\\n"
-		       "  %s\n", tap, user_text(port->uid), netdev, device,
-		       q->opens);
+		print_words(port, q, tap, netdev, device);
 	free(netdev);
 	free(device);
 	free(tap);

@@ -37,6 +37,8 @@ static const struct command commands[] = {
 	  "what this kernel and this NIC can do, and what to mend" },
 	{ "qemu-args", cmd_qemu_args, "NAME",
 	  "the options that give a port to QEMU" },
+	{ "run", cmd_run, "NAME -- COMMAND [ARGUMENT]...",
+	  "start QEMU with the tap and the node open, for several queue pairs" },
 	{ "help", cmd_help, "[COMMAND]", "this list, or all about one command" },
 };
 

@@ -59,6 +59,14 @@ const char *port_node(const char *name)
 	return path;
 }
 
+const char *port_tap(const char *name)
+{
+	static char tap[16];
+
+	snprintf(tap, sizeof(tap), "%.11s-tap", name);
+	return tap;
+}
+
 int control_open(struct control *ctl)
 {
 	int err = nl_open(&ctl->nl, NETLINK_GENERIC);

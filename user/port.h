@@ -90,6 +90,12 @@ bool port_name_ok(const char *name);
 /* "/dev/vhost-xdp/NAME", in a static buffer. */
 const char *port_node(const char *name);
 
+/* "NAME-tap", the VMM's tap, of which a name is longer than an interface's may be. */
+const char *port_tap(const char *name);
+
+/* The first that is free; up to 9, so to 7 queue pairs, any shell will do. */
+#define PORT_FIRST_FD	3
+
 /* The name and the meaning of a counter of enum vhost_xdp_stat. */
 const char *stat_name(unsigned int stat);
 const char *stat_meaning(unsigned int stat);

@@ -138,6 +138,9 @@ usage_errors() {
 	fails 2 'too much' vhost-xdp attach --no-uplink --port p $UP
 	fails 2 'too much' vhost-xdp list p
 	fails 2 'missing' vhost-xdp show
+	fails 2 'NAME is missing' vhost-xdp run
+	fails 2 'COMMAND are missing' vhost-xdp run p
+	fails 2 'COMMAND are missing' vhost-xdp run p true
 	works vhost-xdp help attach
 	json '.version' vhost-xdp --version
 	json 'length > 5' vhost-xdp help
@@ -153,6 +156,7 @@ refusals() {
 	fails 3 'no such port' vhost-xdp show p
 	fails 3 'no such port' vhost-xdp stats p
 	fails 3 'no such port' vhost-xdp qemu-args ../p
+	fails 3 'no such port' vhost-xdp run p -- true
 	fails 4 'only root' setpriv --reuid nobody --clear-groups vhost-xdp attach $UP --port p
 	nothing_left
 }
@@ -169,7 +173,7 @@ attach_shows() {
 	json '.name == "p" and .queue_pairs == []' vhost-xdp show p
 	json '.[0].name == "p" and (.[0].port | length > 40) and (.[0].programs | length == 9)' vhost-xdp stats
 	json '.fit' vhost-xdp doctor $UP
-	json '.netdev | contains("queues=2") and contains("vhostfds=3:4")' vhost-xdp qemu-args p
+	json '.netdev | contains(",fds=3:4,") and contains("vhostfds=5:6")' vhost-xdp qemu-args p
 	json '.[0].formatted.value.name == "p" and .[0].formatted.value.flags == 3' bpftool map dump pinned $PINS/vxdp_ports
 	says rx_xdp vhost-xdp stats p || echo "stats: no lanes"
 	says tx_drop_gso vhost-xdp stats p --all || echo "stats --all: no drops"
@@ -192,6 +196,33 @@ no_uplink() {
 	json '.state == "no uplink" and .uplink == null and .macs == []' vhost-xdp attach --no-uplink --port p --owner nobody
 	[ "$(stat -c %U /dev/vhost-xdp/p)" = nobody ] || stat /dev/vhost-xdp/p
 	works vhost-xdp detach p
+	nothing_left
+}
+
+# What stands behind the descriptors from 3 on, one after the other.
+# shellcheck disable=SC2016 # the other shell expands it
+BEHIND='for fd in 3 4 5 6 7; do readlink /proc/$$/fd/$fd || echo none; done | xargs; echo $0'
+
+# As the owner of node and tap, where udev lets all open taps. Options of the command's
+# own are left to it.
+runs() { # queue pairs, what stands behind
+	local -a as=()
+	[ "$(stat -c %a /dev/net/tun)" != 666 ] || as=(setpriv --reuid nobody --clear-groups)
+	works vhost-xdp attach --no-uplink --port p --queues "$1" --owner nobody
+	fails 3 'cannot open queue 0 of the tap p-tap' vhost-xdp run p -- true
+	bash -c "$(vhost-xdp qemu-args p --json | jq -r .tap_command)"
+	says "^$2$" "${as[@]}" vhost-xdp run p -- bash -c "$BEHIND" || echo "not $2"
+	says '^--json$' vhost-xdp run p -- bash -c "$BEHIND" --json || echo "its option is gone"
+	fails 3 'cannot start nosuch' vhost-xdp run p -- nosuch
+	fails 5 'cannot open' vhost-xdp run p -- vhost-xdp run p -- true
+	ip link del p-tap
+	works vhost-xdp detach p
+}
+
+run_opens() {
+	local tap=/dev/net/tun node=/dev/vhost-xdp/p
+	runs 1 "$tap $node none none none"
+	runs 2 "$tap $tap $node $node none"
 	nothing_left
 }
 
@@ -471,6 +502,7 @@ check "what cannot be is refused with its reason" refusals
 check "attach, list, show, stats, doctor, qemu-args, detach" attach_shows
 check "an address is made up where none is given" random_mac
 check "a port without an uplink" no_uplink
+check "run opens tap and node for a command" run_opens
 check "a port with a queue of its own by AF_XDP" xsk_lane
 check "--features narrows what is offered" features
 check "two ports of an uplink, and a second uplink" several
