@@ -17,18 +17,21 @@ GUEST_TAPS=()
 WIRE=vxdp-wire
 UPLINK=vxup0
 WWW=$GUEST_DIR/www
+GUEST_RUN_BY=()		# what starts it
 # Which QEMU, more options for it and for a card each, and words for the guest's kernel.
 GUEST_PROGRAM=qemu-system-x86_64
 GUEST_QEMU=()
 GUEST_NICS=()
 GUEST_WORDS=
 
-# Makes the wire: $1 is the MTU. A checksum or a VLAN tag left for "hardware" of
-# a veth is in no frame when XDP takes it, so the far end does its own; its GRO
-# gives it the NAPI that ndo_xdp_xmit wants there.
-wire_up() { # mtu
+# Makes the wire: $1 is the MTU, $2 how many queues either end has. A checksum or a
+# VLAN tag left for "hardware" of a veth is in no frame when XDP takes it, so the far
+# end does its own; its GRO gives it the NAPI that ndo_xdp_xmit wants there.
+wire_up() { # mtu, queues
+	local queues="numtxqueues ${2:-1} numrxqueues ${2:-1}"
 	ip netns add $WIRE
-	ip link add $UPLINK mtu "$1" type veth peer name wire0 mtu "$1" netns $WIRE
+	# shellcheck disable=SC2086 # words
+	ip link add $UPLINK mtu "$1" $queues type veth peer name wire0 mtu "$1" $queues netns $WIRE
 	ip netns exec $WIRE ethtool -K wire0 tx off tso off gso off txvlan off gro on > /dev/null
 	ethtool -K $UPLINK rxvlan off
 	ip -n $WIRE link set lo up
@@ -74,15 +77,20 @@ await() { # seconds, command...
 # What QEMU has to be told for ports: for each the options that the tool says, and
 # GUEST_NIC, and its own of GUEST_NICS. Makes their taps.
 guest_cards() { # port...
-	local port args n=0
-	GUEST_NODES="" GUEST_CARDS=()
+	local port args run_by n=0
+	GUEST_NODES="" GUEST_CARDS=() GUEST_RUN_BY=()
 	for port; do
 		args=$(vhost-xdp qemu-args "$port" --json)
 		eval "$(jq -r .tap_command <<< "$args")"
 		GUEST_TAPS+=("$(jq -r .tap <<< "$args")")
 		GUEST_CARDS+=(-netdev "$(jq -r .netdev <<< "$args" | renumber $n)")
 		GUEST_CARDS+=(-device "$(jq -r .device <<< "$args" | renumber $n),id=nic$n${GUEST_NIC:-}${GUEST_NICS[n]:-}")
-		GUEST_NODES+=" $((10 + n))<>$(jq -r .node <<< "$args")"
+		run_by=$(jq -r .run_by <<< "$args")
+		if [ -n "$run_by" ]; then
+			read -ra GUEST_RUN_BY <<< "$run_by"
+		else
+			GUEST_NODES+=" $((10 + n))<>$(jq -r .node <<< "$args")"
+		fi
 		n=$((n + 1))
 	done
 }
@@ -92,7 +100,8 @@ guest_start() { # port...
 	guest_boot "$GUEST_NODES" "${GUEST_CARDS[@]}"
 }
 
-# The tool numbers the devices of one port; here are several.
+# The tool numbers the devices of one port; here are several, of which one may have
+# several queue pairs, with the descriptors that it was told.
 renumber() { sed "s/\bn0\b/n$1/; s/\bvhostfd=[0-9]*/vhostfd=$((10 + $1))/"; }
 
 guest_boot() { # redirections, QEMU's options...
@@ -101,7 +110,7 @@ guest_boot() { # redirections, QEMU's options...
 	mkdir -p "$GUEST_RUN"
 	mkfifo "$GUEST_RUN"/{ctl,qmp}.{in,out}
 	# A guest that starts anew would answer as if nothing had been: it is to be seen.
-	set -- "$GUEST_PROGRAM" -accel kvm -machine q35 -cpu host -m 256M -nodefaults -display none -no-reboot \
+	set -- "${GUEST_RUN_BY[@]}" "$GUEST_PROGRAM" -accel kvm -machine q35 -cpu host -m 256M -nodefaults -display none -no-reboot \
 		-kernel "/boot/vmlinuz-$(cat "$VXDP_ROOT/build/guest/kver")" \
 		-initrd "$VXDP_ROOT/build/guest/initrd" -append "console=ttyS0 loglevel=4 panic=-1 $GUEST_WORDS" \
 		-serial "file:$GUEST_RUN/console" \

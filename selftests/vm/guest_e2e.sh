@@ -11,6 +11,8 @@
 #	guest_e2e.sh packed		the shorter: with packed virtqueues
 #	guest_e2e.sh iommu		the shorter: behind a virtual IOMMU that forgets each
 #					buffer as soon as it is given back; files of 2 MiB
+#	guest_e2e.sh mq			two CPUs and nic0 with two queue pairs, which
+#					are used, taken away and given back; files of 4 MiB
 #	guest_e2e.sh qemu72		the shorter: by Debian 12's own QEMU, 7.2, one card with
 #					split virtqueues, the other with packed ones; files of 4 MiB
 set -euo pipefail
@@ -23,10 +25,12 @@ cd "${VXDP_ROOT:?run by selftests/run}"
 
 MODE=${1:-}
 MIB=${GUEST_MIB:-16}	# fewer where the kernel is slow
+PAIRS=1			# of nic0's queues
 # shellcheck disable=SC2034 # for guest.sh
 case "$MODE" in
 packed) GUEST_NIC=,packed=on ;;
 iommu) guest_iommu; MIB=2 ;;
+mq) GUEST_QEMU=(-smp 2) PAIRS=2; MIB=${GUEST_MIB:-4} ;;
 qemu72)
 	GUEST_PROGRAM=build/qemu-7.2/usr/bin/qemu-system-x86_64	# deps.sh puts it there
 	[ -x $GUEST_PROGRAM ] || skip_all "QEMU 7.2 is Debian 12's: there is no $GUEST_PROGRAM"
@@ -42,13 +46,13 @@ NOISE=65536		# bytes: what multicast may put on a tap during a transfer
 trap guest_clean EXIT
 
 setup() {
-	wire_up 9000
+	wire_up 9000 $PAIRS
 	ip -n $WIRE addr add 10.7.0.1/24 dev wire0
 	ip -n $WIRE link add wire0.100 link wire0 type vlan id 100
 	ip -n $WIRE addr add 10.7.100.1/24 dev wire0.100
 	ip -n $WIRE link set wire0.100 up
 	wire_serve "$MIB"
-	vhost-xdp attach $UPLINK --port vm0 --mac 52:54:00:00:00:01
+	vhost-xdp attach $UPLINK --port vm0 --mac 52:54:00:00:00:01 --queues $PAIRS
 	vhost-xdp attach $UPLINK --port vm1 --mac 52:54:00:00:00:02 --vlan 100
 }
 
@@ -189,6 +193,85 @@ test_packed() {
 	check "vm1's rings are packed" has_feature vm1 RING_PACKED
 }
 
+pairs_run() {
+	vhost-xdp show vm0 --json |
+		jq -e --argjson n $PAIRS '.queue_pairs | length == $n and all(.rx.running and .tx.running)'
+}
+
+pairs_used() { guest 'ethtool -l nic0' | awk '$1 == "Combined:" { n = $2 } END { print n }'; }
+
+# How often each ring of nic0 had something to say, a line each.
+calls() { # input or output
+	guest 'grep "$(basename "$(readlink /sys/class/net/nic0/device)")-'"$1"'" /proc/interrupts' |
+		awk '{ n = 0; for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i; print n }'
+}
+
+# Each ring has more to say than it had.
+all_called() { # input or output, what that had
+	[ "$(paste <(echo "$2") <(calls "$1") | awk '$2 > $1' | wc -l)" = $PAIRS ]
+}
+
+# One datagram each of so many flows, whose queues on the wire are by their hash: of two
+# none is left out.
+FLOWS=64
+# shellcheck disable=SC2016 # the other shell expands it
+flows() { wire bash -c 'for ((i = 0; i < $0; i++)); do echo $i > /dev/udp/10.7.0.2/9; done' $FLOWS; }
+
+unheard() { guest cat /proc/net/snmp | awk '/^Udp: [0-9]/ { print $3 }'; }
+unheard_are() { [ "$(unheard)" = "$1" ]; }
+
+flows_arrive() {
+	local had
+	had=$(unheard)
+	flows
+	await 10 unheard_are $((had + FLOWS)) || equal datagrams $(($(unheard) - had)) $FLOWS
+}
+
+flows_use_all() {
+	local had
+	had=$(calls input)
+	flows_arrive || return
+	all_called input "$had" || { echo "had $had; have $(calls input)"; return 1; }
+}
+
+CPUS_PING='for cpu in 1 2; do taskset $cpu ping -c 3 -W 5 10.7.0.1 || exit; done'
+cpus_use_all() {
+	local had
+	had=$(calls output)
+	guest "$CPUS_PING" || return
+	all_called output "$had" || { echo "had $had; have $(calls output)"; return 1; }
+}
+
+# Three fetch, each one file after the other; until they are done one pair of queues is
+# taken away and given back.
+SWITCH='(for i in 1 2 3; do
+		for n in 1 2; do
+			wget -q -O file$i http://10.7.0.1/file || echo failed; sha256sum file$i | cut -d" " -f1;
+		done > sums$i &
+	done; wait; touch over) &
+	n=0; while [ ! -e over ]; do
+		ethtool -L nic0 combined 1 && ethtool -L nic0 combined 2 || { echo "not switched"; break; };
+		n=$((n + 1));
+	done > said; wait; rm over; echo $n > switched; sort -u sums? said'
+
+test_mq() {
+	check "guest uses two queue pairs by itself" equal pairs "$(pairs_used)" 2
+	check "vm0's rings all run" pairs_run
+	check "$FLOWS flows arrive, by both rings" flows_use_all
+	check "either CPU sends, each by its own ring" cpus_use_all
+	check "queues go and come while the guest fetches" equal checksum "$(guest "$SWITCH")" "$FILE_SUM"
+	check "they did, in the meantime" at_least times "$(guest cat switched)" 3
+	check "one pair: guest takes it" guest 'ethtool -L nic0 combined 1'
+	check "one pair: $FLOWS flows arrive" flows_arrive
+	check "one pair: either CPU pings the wire" guest "$CPUS_PING"
+	check "one pair: wire pings the guest" wire ping -c 3 -W 5 10.7.0.2
+	check "two pairs again: guest takes them" guest 'ethtool -L nic0 combined 2'
+	check "two pairs again: $FLOWS flows arrive, by both rings" flows_use_all
+	check "two pairs again: either CPU sends, each by its own ring" cpus_use_all
+	check "two pairs again: vm0's rings all run" pairs_run
+	check "two pairs again: no ring stopped" equal errors "$(ring_errors vm0)" 0
+}
+
 # Each card is in a group of the IOMMU that translates and whose entries are not kept.
 test_iommu() {
 	check "guest has an IOMMU" guest 'dmesg | grep "DMAR: IOMMU enabled"'
@@ -224,6 +307,7 @@ test_quit() {
 case "$MODE" in
 packed) plan $((2 + 2 + 2 + TRANSFER_CASES + 4 + 4 + 3 + 3)) ;;
 iommu) plan $((2 + 7 + 2 + TRANSFER_CASES + 4 + 3)) ;;
+mq) plan $((2 + 2 + TRANSFER_CASES + 15 + 4 + 5 + 3)) ;;
 qemu72) plan $((2 + 2 + TRANSFER_CASES + 5 + 4 + 4 + 3)) ;;
 *) plan $((2 + 2 + 3 + 2 + 3 * TRANSFER_CASES + 5 + 4 + 4 + 3 + 3)) ;;
 esac
@@ -235,6 +319,7 @@ test_plain
 case "$MODE" in
 packed) test_packed ;;
 iommu) test_iommu ;;
+mq) test_mq ;;
 qemu72) test_qemu72 ;;
 *)
 	test_jumbo
@@ -246,6 +331,7 @@ esac
 test_reset
 case "$MODE" in
 iommu | qemu72) ;;
+mq) check "booted again: vm0's rings all run" pairs_run ;;
 *) test_link ;;
 esac
 test_quit
