@@ -92,11 +92,12 @@ virsh_do() { # words
 # The n-th <interface> of the document.
 interface() { awk -v n="$1" '/^```xml/ { in_it = ++i == n; next } /^```/ { in_it = 0 } in_it' $DOC; }
 
-domain() { # n
+domain() { # n, CPUs
 	cat <<-E
 		<domain type='kvm'>
 		  <name>vm0</name>
 		  <memory unit='MiB'>256</memory>
+		  <vcpu>$2</vcpu>
 		  <os>
 		    <type arch='x86_64' machine='q35'>hvm</type>
 		    <kernel>$GUEST_DIR/kernel</kernel>
@@ -184,9 +185,18 @@ stop() {
 	ip link del vm0-tap
 }
 
-CASES=9
+# A CPU for each pair, and the guest uses what its CPUs can.
+pairs_used() { # pairs
+	local used
+	used=$(guest 'ethtool -l nic0' | awk '$1 == "Combined:" { n = $2 } END { print n }')
+	[ "$used" = "$1" ] || { echo "it uses $used"; return 1; }
+	vhost-xdp show vm0 --json |
+		jq -e --argjson n "$1" '.queue_pairs | length == $n and all(.rx.running and .tx.running)'
+}
+
+CASES=10
 test_interface() { # n, queue pairs, kind of ring
-	domain "$1" > "$GUEST_DIR/domain.xml"
+	domain "$1" "$2" > "$GUEST_DIR/domain.xml"
 	check "$2 queue pairs: port and tap are made" make_port "$2"
 	check "$2 queue pairs: libvirt knows QEMU's words for it" to_native
 	check "$2 queue pairs: the domain starts" start
@@ -194,6 +204,7 @@ test_interface() { # n, queue pairs, kind of ring
 	check "$2 queue pairs: and could not open it" qemu_cannot_open
 	check "$2 queue pairs: rings are $3" "is_$3"
 	check "$2 queue pairs: the guest pings the wire" pings
+	check "$2 queue pairs: the guest uses them, and all rings run" pairs_used "$2"
 	check "$2 queue pairs: its frames went by the port" moved
 	check "$2 queue pairs: the domain ends" stop
 }
