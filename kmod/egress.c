@@ -294,43 +294,13 @@ static __always_inline void to_uplink(struct batch *b, struct vxdp_tx_slot *slot
 	}
 }
 
-/*
- * An AF_XDP socket's rings are those of the NAPI of its queue, and have no lock: we are
- * not that NAPI, whichever queue the program takes us for.
- */
-static bool to_socket(void)
-{
-	struct bpf_redirect_info *ri = bpf_net_ctx_get_ri();
-
-	if (ri->map_type != BPF_MAP_TYPE_XSKMAP)
-		return false;
-	ri->map_id = 0;
-	ri->map_type = BPF_MAP_TYPE_UNSPEC;
-	return true;
-}
-
-/* See pad() in uplink.c: the target may be a NIC's driver. Return: false: no room. */
-static bool pad(struct xdp_buff *xdp)
-{
-	void *end = xdp->data + ETH_ZLEN;
-
-	if (xdp->data_end >= end || xdp_buff_has_frags(xdp))
-		return true;
-	if (end > xdp_data_hard_end(xdp))
-		return false;
-	memset(xdp->data_end, 0, end - xdp->data_end);
-	xdp->data_end = end;
-	return true;
-}
-
 static void redirect(struct batch *b, struct vxdp_tx_slot *slot)
 {
-	struct xdp_buff *xdp = &b->e.xdp;
-	u32 len = xdp_get_buff_len(xdp);
+	u32 len = xdp_get_buff_len(&b->e.xdp);
 
 	/* A redirect target takes no metadata, so nobody would segment it. */
-	if (to_socket() || vxdp_slot_is_gso(slot) || !pad(xdp) ||
-	    xdp_do_redirect(b->dev, xdp, b->prog)) {
+	if (!vxdp_uplink_may_redirect(&b->e.xdp) || vxdp_slot_is_gso(slot) ||
+	    xdp_do_redirect(b->dev, &b->e.xdp, b->prog)) {
 		drop(b->e.q, slot, VHOST_XDP_STAT_TX_DROP_REDIRECT);
 		return;
 	}

@@ -326,6 +326,35 @@ void vxdp_uplink_add_other(struct vxdp_out *out, struct xdp_frame *frame)
 	vxdp_uplink_send_skb(out, frame);
 }
 
+/**
+ * vxdp_uplink_may_redirect() - make a frame fit for where a program redirects it to
+ * @xdp: the frame, the helper called; padded for a NIC's driver, where it is short
+ *
+ * Not for an AF_XDP socket: its rings are those of the NAPI of its queue, and have no
+ * lock. We are not that NAPI, whichever queue the program takes us for.
+ *
+ * Context: as vxdp_uplink_begin().
+ * Return: false where it may not go there, or cannot be padded.
+ */
+bool vxdp_uplink_may_redirect(struct xdp_buff *xdp)
+{
+	struct bpf_redirect_info *ri = bpf_net_ctx_get_ri();
+	void *end = xdp->data + ETH_ZLEN;
+
+	if (ri->map_type == BPF_MAP_TYPE_XSKMAP) {
+		ri->map_id = 0;
+		ri->map_type = BPF_MAP_TYPE_UNSPEC;
+		return false;
+	}
+	if (xdp->data_end >= end || xdp_buff_has_frags(xdp))
+		return true;
+	if (end > xdp_data_hard_end(xdp))
+		return false;
+	memset(xdp->data_end, 0, end - xdp->data_end);
+	xdp->data_end = end;
+	return true;
+}
+
 /* Return: how many of @nr frames the driver took, the first ones. */
 static u32 xmit_frames(struct vxdp_out *out, struct xdp_frame **frame, u32 nr, u32 flags)
 {
