@@ -296,11 +296,10 @@ static __always_inline void to_uplink(struct batch *b, struct vxdp_tx_slot *slot
 
 static void redirect(struct batch *b, struct vxdp_tx_slot *slot)
 {
+	bool may = vxdp_uplink_may_redirect(&b->e.xdp, vxdp_slot_is_gso(slot));
 	u32 len = xdp_get_buff_len(&b->e.xdp);
 
-	/* A redirect target takes no metadata, so nobody would segment it. */
-	if (!vxdp_uplink_may_redirect(&b->e.xdp) || vxdp_slot_is_gso(slot) ||
-	    xdp_do_redirect(b->dev, &b->e.xdp, b->prog)) {
+	if (!may || xdp_do_redirect(b->dev, &b->e.xdp, b->prog)) {
 		drop(b->e.q, slot, VHOST_XDP_STAT_TX_DROP_REDIRECT);
 		return;
 	}

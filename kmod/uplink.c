@@ -288,16 +288,32 @@ void vxdp_uplink_send_skb(struct vxdp_out *out, struct xdp_frame *frame)
 }
 
 /*
+ * Zeroes behind a short frame, up to @end at most: see vxdp_buf_size(). A program that
+ * has cut off much of its front has left room there. Return: where it begins then.
+ */
+static void *fill(void *data, u32 len, void *end)
+{
+	void *at = min(data, end - ETH_ZLEN);
+
+	if (at != data)
+		memmove(at, data, len);
+	memset(at + len, 0, ETH_ZLEN - len);
+	return at;
+}
+
+/*
  * Drivers pad skbs that are too short for their NIC, but not frames: i40e and ice say
  * that it cannot have less than 17 bytes, bnxt than 52. Return: the length then.
  */
 static u32 pad(struct xdp_frame *frame, u32 len)
 {
-	void *end = frame->data + ETH_ZLEN;
+	void *data;
 
-	if (xdp_frame_has_frags(frame) || end > (void *)xdp_get_shared_info_from_frame(frame))
+	if (xdp_frame_has_frags(frame))
 		return len;
-	memset(frame->data + len, 0, ETH_ZLEN - len);
+	data = fill(frame->data, len, xdp_get_shared_info_from_frame(frame));
+	frame->headroom -= frame->data - data;
+	frame->data = data;
 	frame->len = ETH_ZLEN;
 	return ETH_ZLEN;
 }
@@ -329,6 +345,7 @@ void vxdp_uplink_add_other(struct vxdp_out *out, struct xdp_frame *frame)
 /**
  * vxdp_uplink_may_redirect() - make a frame fit for where a program redirects it to
  * @xdp: the frame, the helper called; padded for a NIC's driver, where it is short
+ * @gso: it is a GSO frame: a target takes no metadata, so nobody would segment it
  *
  * Not for an AF_XDP socket: its rings are those of the NAPI of its queue, and have no
  * lock. We are not that NAPI, whichever queue the program takes us for.
@@ -336,22 +353,22 @@ void vxdp_uplink_add_other(struct vxdp_out *out, struct xdp_frame *frame)
  * Context: as vxdp_uplink_begin().
  * Return: false where it may not go there, or cannot be padded.
  */
-bool vxdp_uplink_may_redirect(struct xdp_buff *xdp)
+bool vxdp_uplink_may_redirect(struct xdp_buff *xdp, bool gso)
 {
 	struct bpf_redirect_info *ri = bpf_net_ctx_get_ri();
-	void *end = xdp->data + ETH_ZLEN;
+	u32 len = xdp_get_buff_len(xdp);
 
-	if (ri->map_type == BPF_MAP_TYPE_XSKMAP) {
+	if (gso || ri->map_type == BPF_MAP_TYPE_XSKMAP ||
+	    (len < ETH_ZLEN && xdp_buff_has_frags(xdp))) {
 		ri->map_id = 0;
 		ri->map_type = BPF_MAP_TYPE_UNSPEC;
 		return false;
 	}
-	if (xdp->data_end >= end || xdp_buff_has_frags(xdp))
-		return true;
-	if (end > xdp_data_hard_end(xdp))
-		return false;
-	memset(xdp->data_end, 0, end - xdp->data_end);
-	xdp->data_end = end;
+	if (len < ETH_ZLEN) {
+		xdp->data = fill(xdp->data, len, xdp_data_hard_end(xdp));
+		xdp->data_meta = xdp->data;
+		xdp->data_end = xdp->data + ETH_ZLEN;
+	}
 	return true;
 }
 

@@ -46,7 +46,7 @@ void vxdp_uplink_begin(struct vxdp_out *out, struct vxdp_port *port,
 		       struct net_device *dev, struct xdp_frame **frame, struct vxdp_xsk *xsk);
 void vxdp_uplink_add_other(struct vxdp_out *out, struct xdp_frame *frame);
 void vxdp_uplink_flush(struct vxdp_out *out);
-bool vxdp_uplink_may_redirect(struct xdp_buff *xdp);
+bool vxdp_uplink_may_redirect(struct xdp_buff *xdp, bool gso);
 void vxdp_uplink_send_skb(struct vxdp_out *out, struct xdp_frame *frame);
 void vxdp_uplink_send_gso(struct vxdp_port *port, struct net_device *dev,
 			  struct xdp_frame *frame, const struct vxdp_claim *claim,

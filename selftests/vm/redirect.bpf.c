@@ -24,10 +24,16 @@ struct {
 
 /* Written by redirect.c between two batches. */
 __u32 to_socket;
+__u32 move;		/* bytes, off the start */
+__u32 by_uplink;	/* what is moved is not redirected */
 
 SEC("xdp.frags")
 int redirect(struct xdp_md *ctx)
 {
+	if (move && bpf_xdp_adjust_head(ctx, move))
+		return XDP_ABORTED;
+	if (by_uplink)
+		return XDP_TX;
 	if (to_socket)
 		return bpf_redirect_map(&sockets, ctx->rx_queue_index, 0);
 	return bpf_redirect_map(&devices, 0, 0);

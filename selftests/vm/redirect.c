@@ -113,37 +113,65 @@ static bool to_device(unsigned int id, unsigned int len)
 	       CHECK(ctl_stat(PORT, VHOST_XDP_STAT_TX_REDIRECT_PACKETS) == before + BATCH);
 }
 
-/* The device may be a NIC that does not pad by itself. */
-static bool padded(unsigned int len)
+/*
+ * The device may be a NIC that does not pad by itself. @move bytes lie in front of what
+ * the program makes of it, as where it takes a tunnel's headers off.
+ */
+static bool padded(struct pkt *at, unsigned int len, unsigned int move)
 {
-	uint8_t want[ETH_ZLEN] = { 0 }, *p;
+	uint8_t sent[512], want[ETH_ZLEN] = { 0 }, *p;
 	unsigned int got;
 
+	memset(sent, 0xee, sizeof(sent));
 	memset(want, 0xa5, len);
 	memcpy(want, mac_wire, 6);
 	memcpy(want + 6, mac_guest, 6);
 	memcpy(want + 12, "\x88\xb5", 2);
-	add(want, len, NULL);
+	memcpy(sent + move, want, len);
+	add(sent, move + len, NULL);
 	if (!kick(1))
 		return false;
-	while (!(p = pkt_recv(&behind, &got, NULL)))
-		if (!wait_fd(behind.fd, 8000))
+	while (!(p = pkt_recv(at, &got, NULL)))
+		if (!wait_fd(at->fd, 8000))
 			return CHECK(!"a short frame arrived");
-	return CHECK(got == ETH_ZLEN) && CHECK(!memcmp(p, want, ETH_ZLEN));
+	if (CHECK(got == ETH_ZLEN) && CHECK(!memcmp(p, want, ETH_ZLEN)))
+		return true;
+	ktap_diag("of %u bytes behind %u, %u arrived", len, move, got);
+	return false;
+}
+
+static bool all_padded_at(struct pkt *at)
+{
+	static const uint32_t move[] = { 0, 4, 50, 62, 70, 100, 200 };
+	unsigned int len, i;
+
+	for (i = 0; i < sizeof(move) / sizeof(move[0]); i++) {
+		bpf->bss->move = move[i];
+		for (len = ETH_HLEN; len <= ETH_ZLEN; len++)
+			if (!padded(at, len, move[i]))
+				return false;
+	}
+	bpf->bss->move = 0;
+	return true;
 }
 
 static bool all_padded(void)
 {
-	unsigned int len, i;
+	uint64_t skbs = ctl_stat(PORT, VHOST_XDP_STAT_TX_SKB_PACKETS);
+	unsigned int i;
+	bool ok;
 
 	/* New pages are used up: from now on they are some that held a frame. */
 	for (i = 0; i < 5; i++)
 		if (!to_device(20 + i, 1514))
 			return false;
-	for (len = ETH_HLEN; len <= ETH_ZLEN; len++)
-		if (!padded(len))
-			return false;
-	return true;
+	if (!all_padded_at(&behind))
+		return false;
+	/* By the uplink as frames, not as skbs: else they would overtake others. */
+	bpf->bss->by_uplink = 1;
+	ok = all_padded_at(&bench.wire);
+	bpf->bss->by_uplink = 0;
+	return ok && CHECK(ctl_stat(PORT, VHOST_XDP_STAT_TX_SKB_PACKETS) == skbs);
 }
 
 /* Nobody behind a redirect would cut it. */
