@@ -11,7 +11,6 @@
 #define VXDP_BUF_H
 
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
 #include <linux/percpu.h>
 #include <linux/skbuff.h>
 #include <net/page_pool/types.h>
@@ -51,13 +50,9 @@ void vxdp_buf_put_many(void *at, u32 nr);
 int vxdp_buf_init(void);
 void vxdp_buf_exit(void);
 
-/*
- * Bytes of the piece for a frame of @len bytes, at most VXDP_BUF_MAX. A short one can
- * be padded to ETH_ZLEN in it, wherever in its first word it begins.
- */
+/* Bytes of the piece for a frame of @len bytes, at most VXDP_BUF_MAX. */
 static inline u32 vxdp_buf_size(u32 len)
 {
-	len = max_t(u32, len, ETH_ZLEN + sizeof(u64) - 1);
 	return XDP_PACKET_HEADROOM + SKB_DATA_ALIGN(len) + VXDP_BUF_TAIL;
 }
 

@@ -288,8 +288,8 @@ void vxdp_uplink_send_skb(struct vxdp_out *out, struct xdp_frame *frame)
 }
 
 /*
- * Zeroes behind a short frame, up to @end at most: see vxdp_buf_size(). A program that
- * has cut off much of its front has left room there. Return: where it begins then.
+ * Zeroes behind a short frame, up to @end at most. Where there is too little room behind
+ * it, it moves into what is in front of it, which is more. Return: where it begins then.
  */
 static void *fill(void *data, u32 len, void *end)
 {
