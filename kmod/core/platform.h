@@ -98,14 +98,15 @@ static __always_inline void vxdp_user_end(void)
 /* @index, which is below @size, also where the CPU speculates that it is. */
 #define vxdp_nospec(index, size)	array_index_nospec(index, size)
 
+/* Of an atomic operation that a CPU has given up. */
+#define VXDP_OR_TRIES	1000
+
 /*
  * Sets bits of the 32-bit word at @uaddr, aligned to 4, atomically against the
  * VMM, which fetches and clears them. This is what the futex operations do; no
  * page need be pinned for it. Where others write the word all the time some CPUs
  * give up after a while (arm64: -EAGAIN).
  */
-#define VXDP_OR_TRIES	1000
-
 static inline int vxdp_or_u32(u32 bits, u64 uaddr)
 {
 	int old, ret, tries = 0;

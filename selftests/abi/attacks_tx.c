@@ -62,18 +62,6 @@ bool backend_swapped_beneath(void)
 	return CHECK(!if_nametoindex(TAP)) && ok;
 }
 
-static bool all_used(struct nic *n)
-{
-	struct ring *r = &n->ring[NIC_TX];
-
-	while (nic_tx_reclaim(n), n->tx_nfree != n->tx_bufs) {
-		if (ring_call_on(r) && !wait_fd(r->call, 8000))
-			return CHECK(!"transmit chain was used");
-		eventfd_take(r->call);
-	}
-	return true;
-}
-
 /* As many frames as the ring holds, @len bytes each, with that header. */
 static bool send_all(struct bench *b, const struct virtio_net_hdr_v1 *h,
 		     unsigned int len)
@@ -91,7 +79,7 @@ static bool send_all(struct bench *b, const struct virtio_net_hdr_v1 *h,
 			      b->nic.tx_free[--b->nic.tx_nfree]));
 	}
 	ring_publish(r);
-	return all_used(&b->nic);
+	return flow_all_sent(&b->nic);
 }
 
 /* CVE-2024-41090, CVE-2024-41091: less than an Ethernet header. */

@@ -67,17 +67,10 @@ static struct inet_spec spec(bool v6, unsigned int payload)
 	return s;
 }
 
-/* Wait until all that was sent has been used; what was written must be 0. */
+/* What was written must be 0. */
 static bool all_used(struct nic *n)
 {
-	struct ring *r = &n->ring[NIC_TX];
-
-	while (nic_tx_reclaim(n), n->tx_nfree != n->tx_bufs) {
-		if (ring_call_on(r) && !wait_fd(r->call, 8000))
-			return CHECK(!"transmit chain was used");
-		eventfd_take(r->call);
-	}
-	return CHECK(!n->tx_used_len);
+	return flow_all_sent(n) && CHECK(!n->tx_used_len);
 }
 
 static bool dropped_as(const struct ctl_port *before, const char *port,
@@ -163,29 +156,14 @@ static bool unreadable(struct bench *b, uint8_t *page)
 	return one_buffer(b, page, 100, D(FAULT));
 }
 
-/* What the wire gets for a frame of @len bytes, 14 and more: that, with zeroes up to 60. */
 static bool padded(struct bench *b, unsigned int len, enum nic_layout layout)
 {
 	static const struct virtio_net_hdr_v1 plain = { 0 };
-	uint8_t want[ETH_ZLEN] = { 0 }, *p = nic_tx_slot(&b->nic);
-	unsigned int got;
 
-	memset(want, 0xa5, len);
-	memcpy(want, mac_wire, 6);
-	memcpy(want + 6, mac_guest, 6);
-	memcpy(want + 12, "\x88\xb5", 2);
-	/* What lies behind it in the guest's memory is not to be seen. */
-	memset(p, 0xee, 128);
-	memcpy(p, want, len);
+	flow_short_fill(nic_tx_slot(&b->nic), len);
 	NEED(nic_tx(&b->nic, &plain, len, layout, false));
 	ring_publish(&b->nic.ring[NIC_TX]);
-	while (!(p = pkt_recv(&b->wire, &got, NULL)))
-		if (!wait_fd(b->wire.fd, 8000))
-			return CHECK(!"a short frame arrived");
-	if (CHECK(got == ETH_ZLEN) && CHECK(!memcmp(p, want, ETH_ZLEN)) && all_used(&b->nic))
-		return true;
-	ktap_diag("of %u bytes, %u arrived", len, got);
-	return false;
+	return flow_short_expect(&b->wire, len) && all_used(&b->nic);
 }
 
 static bool short_ones(struct bench *b)

@@ -65,22 +65,6 @@ static struct frame_stream stream(unsigned int id)
 	return s;
 }
 
-/* The guest has its buffers back, so all of them are dealt with. */
-static bool all_sent(struct two *t, unsigned int count)
-{
-	struct ring *r = &t->a.nic.ring[NIC_TX];
-
-	while (count) {
-		count -= nic_tx_reclaim(&t->a.nic);
-		if (count && ring_call_on(r) && !wait_fd(r->call, 8000)) {
-			ktap_diag("%u frames were not sent", count);
-			return false;
-		}
-		eventfd_take(r->call);
-	}
-	return true;
-}
-
 static void add(struct two *t, struct frame_stream *s, unsigned int before, unsigned int more)
 {
 	static const struct virtio_net_hdr_v1 plain = { 0 };
@@ -92,11 +76,11 @@ static void add(struct two *t, struct frame_stream *s, unsigned int before, unsi
 	NEED(nic_tx(&t->a.nic, &plain, before + frame_len(s) + more, NIC_ONE, false));
 }
 
-static bool kick(struct two *t, unsigned int count)
+static bool kick(struct two *t)
 {
 	t->bpf->bss->runs = 0;
 	ring_publish(&t->a.nic.ring[NIC_TX]);
-	return all_sent(t, count);
+	return flow_all_sent(&t->a.nic);
 }
 
 static void tell(struct two *t, uint32_t verdict, uint32_t to, uint32_t then,
@@ -168,7 +152,7 @@ static void what_it_did(struct two *t, const struct what *w)
 	before = ctl_stat(PORT, w->stat);
 	for (i = 0; i < BATCH; i++)
 		add(t, &s, w->move, w->cut);
-	ktap_ok(kick(t, BATCH) && CHECK(t->bpf->bss->runs == w->runs) &&
+	ktap_ok(kick(t) && CHECK(t->bpf->bss->runs == w->runs) &&
 		CHECK(ctl_stat(PORT, w->stat) == before + BATCH) &&
 		(!(w->gets & WIRE_GETS) ||
 		 flow_expect_wire(&t->a.wire, &gw, BATCH)) &&
@@ -186,7 +170,7 @@ static bool in_turn(struct two *t, struct frame_stream a, struct frame_stream b,
 	tell(t, XDP_TX, 0, 0, 0, 0);
 	for (i = 0; i < BATCH; i++)
 		add(t, i / block & 1 ? &b : &a, 0, 0);
-	ok = kick(t, BATCH) && CHECK(t->bpf->bss->runs == runs);
+	ok = kick(t) && CHECK(t->bpf->bss->runs == runs);
 	for (i = 0; i < BATCH && ok; i++) {
 		struct frame_stream *s = &at_wire[i / block & 1];
 
@@ -215,7 +199,7 @@ static bool zeroes(struct two *t, unsigned int byte, unsigned int block,
 		p[byte] = i / block & 1 ? 0x40 : 0;
 		NEED(nic_tx(&t->a.nic, &plain, 60, NIC_ONE, false));
 	}
-	return kick(t, BATCH) && CHECK(t->bpf->bss->runs == runs) &&
+	return kick(t) && CHECK(t->bpf->bss->runs == runs) &&
 	       CHECK(ctl_stat(PORT, VHOST_XDP_STAT_TX_XDP_PACKETS) ==
 		     before + BATCH);
 }
@@ -289,7 +273,7 @@ static void gso(struct two *t)
 	tell(t, XDP_TX, 0, 0, 0, 0);
 	for (i = 0; i < 40; i++)
 		add_tcp(t, i == 20);
-	ktap_ok(kick(t, 40) && CHECK(t->bpf->bss->runs == 3));
+	ktap_ok(kick(t) && CHECK(t->bpf->bss->runs == 3));
 }
 
 /* A batch is all that it holds for. */
@@ -304,12 +288,12 @@ static void next_batch(struct two *t)
 	tell(t, XDP_TX, 0, 0, 0, 0);
 	for (i = 0; i < 3 * BATCH; i++)
 		add(t, &s, 0, 0);
-	ok = kick(t, 3 * BATCH) && CHECK(t->bpf->bss->runs == 3);
+	ok = kick(t) && CHECK(t->bpf->bss->runs == 3);
 	ok = flow_expect_wire(&t->a.wire, &g, 3 * BATCH) && ok;
 	/* What it says now is what counts. */
 	tell(t, XDP_DROP, 0, 0, 0, 0);
 	add(t, &s, 0, 0);
-	ok = kick(t, 1) && CHECK(t->bpf->bss->runs == 1) && ok;
+	ok = kick(t) && CHECK(t->bpf->bss->runs == 1) && ok;
 	ktap_ok(ok && CHECK(ctl_stat(PORT, VHOST_XDP_STAT_TX_DROP_POLICY) ==
 			    drops + 1));
 }

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <poll.h>
 #include <stdio.h>
@@ -379,6 +380,51 @@ bool flow_expect_wire(struct pkt *w, struct frame_stream *s, unsigned int count)
 			return false;
 	}
 	return true;
+}
+
+bool flow_all_sent(struct nic *n)
+{
+	struct ring *r = &n->ring[NIC_TX];
+
+	while (nic_tx_reclaim(n), n->tx_nfree != n->tx_bufs) {
+		if (ring_call_on(r) && !wait_fd(r->call, PATIENCE_MS))
+			return CHECK(!"transmit chain was used");
+		eventfd_take(r->call);
+	}
+	return true;
+}
+
+static void short_frame(uint8_t frame[ETH_ZLEN], unsigned int len)
+{
+	memset(frame, 0, ETH_ZLEN);
+	memset(frame, 0xa5, len);
+	memcpy(frame, mac_wire, 6);
+	memcpy(frame + 6, mac_guest, 6);
+	memcpy(frame + 12, "\x88\xb5", 2);
+}
+
+void flow_short_fill(uint8_t *p, unsigned int len)
+{
+	uint8_t frame[ETH_ZLEN];
+
+	short_frame(frame, len);
+	memset(p, 0xee, 2 * ETH_ZLEN);
+	memcpy(p, frame, len);
+}
+
+bool flow_short_expect(struct pkt *w, unsigned int len)
+{
+	uint8_t want[ETH_ZLEN], *p;
+	unsigned int got;
+
+	short_frame(want, len);
+	while (!(p = pkt_recv(w, &got, NULL)))
+		if (!wait_fd(w->fd, PATIENCE_MS))
+			return CHECK(!"a short frame arrived");
+	if (CHECK(got == ETH_ZLEN) && CHECK(!memcmp(p, want, ETH_ZLEN)))
+		return true;
+	ktap_diag("of %u bytes, %u arrived", len, got);
+	return false;
 }
 
 bool bench_quiet(struct bench *b)

@@ -98,6 +98,16 @@ bool flow_run(struct bench *b, unsigned int to_guest, unsigned int to_wire);
 bool flow_expect_guest(struct bench *b, struct frame_stream *s, unsigned int count);
 bool flow_expect_wire(struct pkt *w, struct frame_stream *s, unsigned int count);
 
+/* flow_all_sent - wait until the device has given back all that is to be sent */
+bool flow_all_sent(struct nic *n);
+
+/*
+ * A frame of 14 to 60 bytes that is of no stream, at @p, other bytes behind it; and what
+ * the wire is to get of it: zeroes behind it, 60 bytes in all.
+ */
+void flow_short_fill(uint8_t *p, unsigned int len);
+bool flow_short_expect(struct pkt *w, unsigned int len);
+
 /* bench_quiet - since the last call no queue stopped and nothing was dropped */
 bool bench_quiet(struct bench *b);
 

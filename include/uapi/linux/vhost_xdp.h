@@ -299,8 +299,8 @@ struct vhost_xdp_meta {
  *
  * 0, or: -EINVAL flags, a frame too short for a tag that is to be left out, or a GSO
  * frame that the program has left in no order, or in a tunnel with nothing to cut;
- * -ENOENT no such port; -ENETDOWN none of its queue pairs is running; -EMSGSIZE above VHOST_XDP_FRAME_MAX; -ENOBUFS backlog full;
- * -ENOMEM; with VHOST_XDP_DELIVER_REDIRECT also XDP_REDIRECT: the frame is for the
+ * -ENOENT no such port; -ENETDOWN none of its queue pairs is running; -EMSGSIZE above
+ * VHOST_XDP_FRAME_MAX; -ENOBUFS backlog full; -ENOMEM; with VHOST_XDP_DELIVER_REDIRECT also XDP_REDIRECT: the frame is for the
  * port's AF_XDP socket, nothing was copied, and the program returns this verdict at
  * once. The port counts each failure but the first two. A GSO frame is handed
  * over whole where the VMM has told its tap that the guest takes such frames, and a
